@@ -1,0 +1,93 @@
+package io.dromedary.catalog;
+
+import io.dromedary.chat.Usage;
+import io.dromedary.chat.Usd;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One provider call under a request. Its start is durable before the call; its {@link Outcome} is set once and settled with the request.
+ */
+public final class Attempt {
+  /** How a call ended. */
+  public enum Status {
+    /** The provider answered whole. */
+    ANSWERED,
+    /** It brought no answer. */
+    FAILED,
+    /** A stream that broke off after its first content. */
+    CUT,
+    /** The caller went away, or the gateway stopped. */
+    CANCELLED
+  }
+
+  /**
+   * What came of it.
+   *
+   * @param usage what the provider charges for; {@link Usage#NONE} when it accepted nothing
+   * @param cost {@code usage} at the attempt's price; zero when unpriced
+   * @param failure the failure's kind in lower case, "" if none
+   * @param providerStatus the provider's HTTP status, 0 if none came
+   */
+  public record Outcome(Status status, Usage usage, Usd cost, String failure, int providerStatus, @Nullable Duration firstToken, Duration total) {}
+
+  private final String id;
+  private final int number;
+  private final Candidate candidate;
+  private final @Nullable Price price;
+  private final Usd reserved;
+  private final Instant startedAt;
+  private volatile @Nullable Outcome outcome;
+
+  /**
+   * @param id unique: {@code <requestId>.<number>}
+   * @param number 1 for the first
+   * @param price in force when the request arrived, null when unpriced
+   * @param reserved the most that this call can cost
+   */
+  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt) {
+    this.id = id;
+    this.number = number;
+    this.candidate = candidate;
+    this.price = price;
+    this.reserved = reserved;
+    this.startedAt = startedAt;
+  }
+
+  public String id() {
+    return id;
+  }
+
+  public int number() {
+    return number;
+  }
+
+  public Candidate candidate() {
+    return candidate;
+  }
+
+  public @Nullable Price price() {
+    return price;
+  }
+
+  public Usd reserved() {
+    return reserved;
+  }
+
+  public Instant startedAt() {
+    return startedAt;
+  }
+
+  public @Nullable Outcome outcome() {
+    return outcome;
+  }
+
+  /** Sets the outcome; the first one stays. */
+  public synchronized void ended(Status status, Usage usage, String failure, int providerStatus, @Nullable Duration firstToken, Duration total) {
+    if (outcome == null) {
+      Usd cost = price == null ? Usd.ZERO : price.cost(usage);
+      outcome = new Outcome(status, usage, cost, failure, providerStatus, firstToken, total);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package io.dromedary.chat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A Chat Completions request: a typed view over the client's own JSON, in which unknown fields survive. Never mutated; {@link #withModel} and {@link #forProvider} copy.
+ *
+ * @param id the gateway's request id, {@code x-request-id}
+ * @param json the client's body, checked by {@code chatRequestReader}
+ * @param hints the {@code x-dromedary-*} headers and {@code idempotency-key}, names in lower case
+ * @param receivedAt when it came in
+ * @param deadline when the gateway gives up
+ */
+public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
+  /** Fields that are ours, not the providers'. */
+  private static final List<String> OWN_FIELDS = List.of("routing", "models", "provider");
+
+  public String model() {
+    return json.path("model").asText("auto");
+  }
+
+  public ArrayNode messages() {
+    return (ArrayNode) json.get("messages");
+  }
+
+  public boolean stream() {
+    return json.path("stream").asBoolean(false);
+  }
+
+  /** Did the client ask for the usage chunk at the end of its stream? */
+  public boolean wantsUsage() {
+    return json.path("stream_options").path("include_usage").asBoolean(false);
+  }
+
+  /** {@code max_completion_tokens}, else {@code max_tokens}. */
+  public OptionalLong maxOutputTokens() {
+    JsonNode limit = json.path("max_completion_tokens");
+    if (!limit.isNumber()) {
+      limit = json.path("max_tokens");
+    }
+    return limit.isNumber() ? OptionalLong.of(limit.longValue()) : OptionalLong.empty();
+  }
+
+  /** The {@code routing} extension, a missing node when there is none. */
+  public JsonNode routing() {
+    return json.path("routing");
+  }
+
+  /** OpenRouter's {@code provider} preferences, a missing node when there are none. */
+  public JsonNode providerPreferences() {
+    JsonNode preferences = json.path("provider");
+    return preferences.isObject() ? preferences : MissingNode.getInstance();
+  }
+
+  public @Nullable String hint(String name) {
+    return hints.get(name);
+  }
+
+  public Duration remaining(Instant now) {
+    Duration left = Duration.between(now, deadline);
+    return left.isNegative() ? Duration.ZERO : left;
+  }
+
+  public ChatRequest withModel(String model) {
+    ObjectNode copy = json.deepCopy();
+    copy.put("model", model);
+    return new ChatRequest(id, copy, hints, receivedAt, deadline);
+  }
+
+  /** A shallow copy of the body without our extension fields, for a wire format to change at its top level; nested nodes are shared and must not be touched. */
+  public ObjectNode forProvider() {
+    ObjectNode copy = Json.object();
+    copy.setAll(json);
+    copy.remove(OWN_FIELDS);
+    return copy;
+  }
+
+  /** All text that the model reads, joined by newlines: for counting, scoring and never for logs. */
+  public String text() {
+    StringBuilder text = new StringBuilder(256);
+    for (JsonNode message : messages()) {
+      appendContent(text, message.path("content"));
+      for (JsonNode call : message.path("tool_calls")) {
+        text.append(call.path("function").path("name").asText()).append(' ').append(call.path("function").path("arguments").asText()).append('\n');
+      }
+    }
+    return text.toString();
+  }
+
+  /** The text of the last user message, "" when there is none. */
+  public String lastUserText() {
+    ArrayNode messages = messages();
+    for (int i = messages.size() - 1; i >= 0; i--) {
+      if ("user".equals(messages.get(i).path("role").asText())) {
+        StringBuilder text = new StringBuilder(128);
+        appendContent(text, messages.get(i).path("content"));
+        return text.toString().strip();
+      }
+    }
+    return "";
+  }
+
+  private static void appendContent(StringBuilder text, JsonNode content) {
+    if (content.isTextual()) {
+      text.append(content.textValue()).append('\n');
+    } else {
+      for (JsonNode part : content) {
+        if (part.path("text").isTextual()) {
+          text.append(part.path("text").textValue()).append('\n');
+        }
+      }
+    }
+  }
+
+  public boolean hasImages() {
+    for (JsonNode message : messages()) {
+      for (JsonNode part : message.path("content")) {
+        if ("image_url".equals(part.path("type").asText())) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  public boolean hasTools() {
+    return json.path("tools").size() > 0 || json.path("functions").size() > 0;
+  }
+}

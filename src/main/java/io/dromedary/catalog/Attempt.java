@@ -4,6 +4,7 @@ import io.dromedary.chat.Usage;
 import io.dromedary.chat.Usd;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,8 @@ public final class Attempt {
   private final Usd reserved;
   private final Instant startedAt;
   private volatile @Nullable Outcome outcome;
+  private volatile @Nullable Duration patience;
+  private volatile List<String> dropped = List.of();
 
   /**
    * @param id unique: {@code <requestId>.<number>}
@@ -77,6 +80,24 @@ public final class Attempt {
 
   public Instant startedAt() {
     return startedAt;
+  }
+
+  /** The most time it may take until its first content, because others wait behind it; null for no such limit. */
+  public @Nullable Duration patience() {
+    return patience;
+  }
+
+  public void patience(@Nullable Duration most) {
+    this.patience = most;
+  }
+
+  /** Request parameters that this provider does not take and that were left out. */
+  public List<String> dropped() {
+    return dropped;
+  }
+
+  public void dropped(List<String> parameters) {
+    this.dropped = List.copyOf(parameters);
   }
 
   public @Nullable Outcome outcome() {

@@ -1,5 +1,6 @@
 package io.dromedary.catalog;
 
+import io.dromedary.chat.ProviderFailure;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -10,6 +11,7 @@ public final class Candidates {
   private final List<Candidate> ranked;
   private final Decision decision;
   private final List<Attempt> attempts = new ArrayList<>(2);
+  private final List<ProviderFailure> failures = new ArrayList<>(0);
 
   public Candidates(List<Candidate> ranked, Decision decision) {
     this.ranked = List.copyOf(ranked);
@@ -30,5 +32,14 @@ public final class Candidates {
 
   public synchronized List<Attempt> attempts() {
     return List.copyOf(attempts);
+  }
+
+  public synchronized void failed(ProviderFailure failure) {
+    failures.add(failure);
+  }
+
+  /** Why the attempts so far brought no answer, in order. */
+  public synchronized List<ProviderFailure> failures() {
+    return List.copyOf(failures);
   }
 }

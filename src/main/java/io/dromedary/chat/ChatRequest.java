@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +20,13 @@ import org.jspecify.annotations.Nullable;
  * @param hints the {@code x-dromedary-*} headers and {@code idempotency-key}, names in lower case
  * @param receivedAt when it came in
  * @param deadline when the gateway gives up
+ * @param callerGone tells whether the caller hung up; asked from other threads
  */
-public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
+public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) {
+  public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
+    this(id, json, hints, receivedAt, deadline, () -> false);
+  }
+
   /** Fields that are ours, not the providers'. */
   private static final List<String> OWN_FIELDS = List.of("routing", "models", "provider");
 
@@ -73,7 +79,7 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
   public ChatRequest withModel(String model) {
     ObjectNode copy = json.deepCopy();
     copy.put("model", model);
-    return new ChatRequest(id, copy, hints, receivedAt, deadline);
+    return new ChatRequest(id, copy, hints, receivedAt, deadline, callerGone);
   }
 
   /** A shallow copy of the body without our extension fields, for a wire format to change at its top level; nested nodes are shared and must not be touched. */

@@ -19,6 +19,9 @@ public non-sealed interface ChatStream extends Answer, AutoCloseable {
    */
   @Nullable ObjectNode next();
 
+  /** True if {@link #next} has a chunk at hand and would not wait: what was written so far need not be flushed yet. */
+  boolean hasReady();
+
   /** Usage as known now: final after {@link #next} returned null, otherwise what the provider reported or we counted so far. */
   Usage usage();
 

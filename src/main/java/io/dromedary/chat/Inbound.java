@@ -2,6 +2,7 @@ package io.dromedary.chat;
 
 import java.time.Instant;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,8 +16,14 @@ import org.jspecify.annotations.Nullable;
  * @param metadata allow-listed headers, names in lower case
  * @param body the bytes as they came, never null
  * @param receivedAt when the first byte was seen
+ * @param callerGone tells whether the caller hung up; asked from other threads while a provider works
  */
-public record Inbound(String requestId, String entry, String method, String path, Map<String, String> query, Map<String, String> metadata, byte[] body, Instant receivedAt) {
+public record Inbound(String requestId, String entry, String method, String path, Map<String, String> query, Map<String, String> metadata, byte[] body, Instant receivedAt, BooleanSupplier callerGone) {
+  /** For entries that cannot tell whether their caller is still there. */
+  public Inbound(String requestId, String entry, String method, String path, Map<String, String> query, Map<String, String> metadata, byte[] body, Instant receivedAt) {
+    this(requestId, entry, method, path, query, metadata, body, receivedAt, () -> false);
+  }
+
   public @Nullable String header(String name) {
     return metadata.get(name);
   }

@@ -11,14 +11,17 @@ package io.dromedary.chat;
  * @param counted true when we counted the tokens ourselves because the provider did not say
  */
 public record Usage(long uncachedInput, long cacheRead, long cacheWrite, long output, long reasoning, boolean counted) {
+  /** No call uses more; a provider that says so lies, and must not overflow anyone's arithmetic. */
+  private static final long MOST = 1_000_000_000;
+
   public static final Usage NONE = new Usage(0, 0, 0, 0, 0, false);
 
-  /** Counts below zero, which some providers do report, become zero. */
+  /** Counts below zero or beyond a billion, which some providers do report, are brought back into range. */
   public Usage {
-    uncachedInput = Math.max(0, uncachedInput);
-    cacheRead = Math.max(0, cacheRead);
-    cacheWrite = Math.max(0, cacheWrite);
-    output = Math.max(0, output);
+    uncachedInput = Math.min(MOST, Math.max(0, uncachedInput));
+    cacheRead = Math.min(MOST, Math.max(0, cacheRead));
+    cacheWrite = Math.min(MOST, Math.max(0, cacheWrite));
+    output = Math.min(MOST, Math.max(0, output));
     reasoning = Math.min(Math.max(0, reasoning), output);
   }
 

@@ -1,0 +1,110 @@
+package io.dromedary.camel;
+
+import io.dromedary.chat.Inbound;
+import io.dromedary.chat.Problem;
+import io.dromedary.limit.InFlight;
+import io.dromedary.server.HttpEntry;
+import jakarta.servlet.http.HttpServletRequest;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.apache.camel.Processor;
+import org.apache.camel.WrappedFile;
+import org.apache.camel.http.common.HttpMessage;
+
+/**
+ * The one way in, for every entry: the message becomes an {@link Inbound} of bytes under the size cap and a few allow-listed words of metadata, and every header is gone (X1, X2). What a header would have controlled, it does not.
+ */
+public final class Ingress implements Processor {
+  /** Metadata that non-HTTP entries may carry as headers; the same names as over HTTP. */
+  private static final String PREFIX = "x-dromedary-";
+
+  private final HttpEntry http;
+  private final RequestIds ids;
+  private final int maxBodyBytes;
+  private final InFlight inFlight;
+
+  public Ingress(HttpEntry http, RequestIds ids, int maxBodyBytes, InFlight inFlight) {
+    this.http = http;
+    this.ids = ids;
+    this.maxBodyBytes = maxBodyBytes;
+    this.inFlight = inFlight;
+  }
+
+  @Override
+  public void process(Exchange exchange) {
+    Message message = exchange.getMessage();
+    if (message.getBody() instanceof Inbound) {
+      return;
+    }
+    String id = ids.next();
+    exchange.setVariable("requestId", id);
+    HttpMessage httpMessage = exchange.getIn(HttpMessage.class);
+    if (httpMessage != null && httpMessage.getRequest() != null && !Boolean.TRUE.equals(exchange.getProperty(ServletBinding.TAKEN))) {
+      exchange.setProperty(ServletBinding.TAKEN, true);
+      HttpServletRequest request = httpMessage.getRequest();
+      exchange.setVariable("entry", "http");
+      message.setBody(http.inbound(id, request, inFlight));
+    } else {
+      String entry = entry(exchange);
+      exchange.setVariable("entry", entry);
+      message.setBody(new Inbound(id, entry, "", "", Map.of(), metadata(message), bytes(exchange, message.getBody()), Instant.now()));
+    }
+    message.removeHeaders("*");
+  }
+
+  private static String entry(Exchange exchange) {
+    String scheme = exchange.getFromEndpoint() == null ? "direct" : exchange.getFromEndpoint().getEndpointUri();
+    int colon = scheme.indexOf(':');
+    scheme = colon < 0 ? scheme : scheme.substring(0, colon);
+    return switch (scheme) {
+      case "kafka", "jms", "file" -> scheme;
+      case "activemq", "activemq6", "amqp", "sjms", "sjms2" -> "jms";
+      default -> "direct";
+    };
+  }
+
+  private static Map<String, String> metadata(Message message) {
+    Map<String, String> metadata = new HashMap<>(4);
+    for (Map.Entry<String, Object> header : message.getHeaders().entrySet()) {
+      String name = header.getKey().toLowerCase(Locale.ROOT);
+      if ((name.startsWith(PREFIX) || name.equals("idempotency-key")) && header.getValue() instanceof String value && value.length() <= 1_024) {
+        metadata.put(name, value);
+      }
+    }
+    return metadata;
+  }
+
+  private byte[] bytes(Exchange exchange, Object body) {
+    byte[] bytes;
+    if (body instanceof byte[] already) {
+      bytes = already;
+    } else if (body instanceof String text) {
+      bytes = text.getBytes(StandardCharsets.UTF_8);
+    } else if (body instanceof InputStream || body instanceof WrappedFile || body instanceof java.io.File || body instanceof java.nio.ByteBuffer) {
+      bytes = read(exchange, body);
+    } else if (body instanceof com.fasterxml.jackson.databind.JsonNode node) {
+      bytes = io.dromedary.chat.Json.bytes(node);
+    } else {
+      throw Problem.badRequest("the message must be text, bytes or JSON, not " + (body == null ? "empty" : body.getClass().getSimpleName())).code("invalid_body");
+    }
+    if (bytes.length > maxBodyBytes) {
+      throw new Problem(413, "invalid_request_error", "the message has " + bytes.length + " bytes; the limit is " + maxBodyBytes + " (dromedary.limits.max-body-bytes)").code("request_too_large");
+    }
+    return bytes;
+  }
+
+  private byte[] read(Exchange exchange, Object body) {
+    try (InputStream in = exchange.getContext().getTypeConverter().mandatoryConvertTo(InputStream.class, exchange, body)) {
+      return in.readNBytes(maxBodyBytes + 1);
+    } catch (IOException | org.apache.camel.TypeConversionException | org.apache.camel.NoTypeConversionAvailableException e) {
+      throw Problem.badRequest("the message's body cannot be read").code("invalid_body");
+    }
+  }
+}

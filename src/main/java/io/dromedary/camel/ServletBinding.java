@@ -1,0 +1,124 @@
+package io.dromedary.camel;
+
+import io.dromedary.chat.ChatStream;
+import io.dromedary.chat.ProviderFailure;
+import io.dromedary.client.Reply;
+import io.dromedary.client.chatcompletions.AnswerAssembler;
+import io.dromedary.client.chatcompletions.ChunkWriter;
+import io.dromedary.client.chatcompletions.ErrorFormat;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.Map;
+import org.apache.camel.Exchange;
+import org.apache.camel.Message;
+import org.apache.camel.http.common.DefaultHttpBinding;
+
+/**
+ * Between the servlet component and the routes: takes nothing from a request by itself (the ingress reads it) and writes {@link Reply replies}: whole, or event by event as they arrive. A stream is settled before its
+ * {@code [DONE]} goes out (M1).
+ */
+public final class ServletBinding extends DefaultHttpBinding {
+  static final String TAKEN = "DromedaryHttpTaken";
+
+  private final AfterStream afterStream;
+
+  /** What a stream's end starts: the account route. */
+  public interface AfterStream {
+    /**
+     * Settles the request of this exchange; returns when that is durable.
+     *
+     * @throws RuntimeException if it could not be settled; the client must then not be told that all is well
+     */
+    void settle(Exchange exchange);
+  }
+
+  public ServletBinding(AfterStream afterStream) {
+    this.afterStream = afterStream;
+  }
+
+  @Override
+  public void readRequest(HttpServletRequest request, Message message) {
+    // CamelServlet reads this header back and fails on null; the ingress removes it with all others.
+    message.setHeader(Exchange.HTTP_PATH, "");
+  }
+
+  @Override
+  public Object parseBody(HttpServletRequest request, Message message) {
+    return null;
+  }
+
+  @Override
+  public void writeResponse(Exchange exchange, HttpServletResponse response) throws IOException {
+    if (exchange.getException() != null) {
+      write(ErrorFormat.reply(exchange.getException(), exchange.getVariable("requestId", String.class)), response);
+      return;
+    }
+    Object body = exchange.getMessage().getBody();
+    if (body instanceof Reply.Streamed streamed) {
+      stream(exchange, streamed, response);
+    } else if (body instanceof Reply.Whole whole) {
+      write(whole, response);
+    } else {
+      write(ErrorFormat.reply(new IllegalStateException("a route ended without a reply"), exchange.getVariable("requestId", String.class)), response);
+    }
+  }
+
+  private static void write(Reply.Whole reply, HttpServletResponse response) throws IOException {
+    response.setStatus(reply.status());
+    head(reply.headers(), response);
+    response.setContentType(reply.contentType());
+    response.setContentLength(reply.body().length);
+    response.getOutputStream().write(reply.body());
+  }
+
+  private static void head(Map<String, String> headers, HttpServletResponse response) {
+    for (Map.Entry<String, String> header : headers.entrySet()) {
+      response.setHeader(header.getKey(), header.getValue());
+    }
+  }
+
+  private void stream(Exchange exchange, Reply.Streamed reply, HttpServletResponse response) throws IOException {
+    response.setStatus(200);
+    head(reply.headers(), response);
+    response.setContentType("text/event-stream;charset=utf-8");
+    response.setHeader("Cache-Control", "no-cache");
+    response.setHeader("X-Accel-Buffering", "no");
+    ChunkWriter writer = new ChunkWriter(reply.usageWanted());
+    AnswerAssembler assembler = new AnswerAssembler();
+    try (ChatStream stream = reply.stream()) {
+      OutputStream out = response.getOutputStream();
+      byte[] last;
+      try {
+        for (var chunk = stream.next(); chunk != null; chunk = stream.next()) {
+          assembler.add(chunk);
+          out.write(writer.chunk(chunk));
+          if (!stream.hasReady()) {
+            out.flush();
+          }
+        }
+        exchange.setVariable("answer", assembler.answer(stream.usage()));
+        afterStream.settle(exchange);
+        out.write(writer.usage(stream.usage(), exchange.getVariable("cost", io.dromedary.chat.Usd.class)));
+        last = writer.done();
+      } catch (ProviderFailure failure) {
+        last = writer.error(failure);
+      } catch (IOException callerLeft) {
+        throw callerLeft;
+      } catch (RuntimeException notSettled) {
+        last = writer.error(notSettled);
+      }
+      out.write(last);
+      out.flush();
+    } finally {
+      // The stream has ended its attempt by now; a cut or abandoned one is settled here, a whole one was above.
+      afterStream.settle(exchange);
+    }
+  }
+
+  @Override
+  public void doWriteExceptionResponse(Throwable exception, HttpServletResponse response) throws IOException {
+    write(ErrorFormat.reply(exception, null), response);
+  }
+}

@@ -1,0 +1,113 @@
+package io.dromedary.provider;
+
+import io.dromedary.chat.ProviderFailure;
+import io.dromedary.chat.ProviderFailure.Kind;
+import java.io.IOException;
+import java.net.URI;
+import java.time.Duration;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
+import org.apache.hc.client5.http.config.ConnectionConfig;
+import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
+import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.ContentType;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.io.entity.ByteArrayEntity;
+import org.apache.hc.core5.util.TimeValue;
+import org.apache.hc.core5.util.Timeout;
+
+/**
+ * One account's own connections and permits, so that a provider that hangs touches no other (F1). No redirects, no cookies, no retries of its own: there is one place that retries, and it is not here.
+ */
+final class ProviderHttp implements AutoCloseable {
+  private final ProviderAccount account;
+  private final HttpHost host;
+  private final CloseableHttpClient client;
+  private final Semaphore permits;
+  private final Semaphore streams;
+
+  ProviderHttp(ProviderAccount account) {
+    this.account = account;
+    this.host = HttpHost.create(URI.create(account.baseUrl()));
+    this.permits = new Semaphore(account.maxConcurrent());
+    this.streams = new Semaphore(account.maxStreams());
+    int connections = account.maxConcurrent() + account.maxStreams();
+    Timeout connect = Timeout.of(account.connectTimeout());
+    // Reads are ended by CallWatch; the socket's own timeout is the net below it.
+    Timeout read = Timeout.of(longest(account).plusSeconds(5));
+    this.client = HttpClients.custom()
+        .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
+            .setMaxConnPerRoute(connections)
+            .setMaxConnTotal(connections)
+            .setDefaultConnectionConfig(ConnectionConfig.custom().setConnectTimeout(connect).setSocketTimeout(read).setValidateAfterInactivity(TimeValue.ofSeconds(1)).build())
+            .build())
+        .setDefaultRequestConfig(RequestConfig.custom().setConnectionRequestTimeout(Timeout.of(account.permitWait())).setResponseTimeout(read).build())
+        .disableAutomaticRetries().disableRedirectHandling().disableCookieManagement().disableAuthCaching().disableContentCompression().disableConnectionState()
+        .evictIdleConnections(TimeValue.ofSeconds(30))
+        .setUserAgent("dromedary")
+        .build();
+  }
+
+  private static Duration longest(ProviderAccount account) {
+    Duration longest = account.answerTimeout();
+    for (Duration other : new Duration[] {account.firstTokenTimeout(), account.idleTimeout()}) {
+      longest = other.compareTo(longest) > 0 ? other : longest;
+    }
+    return longest;
+  }
+
+  HttpUriRequestBase post(String path, byte[] body) {
+    HttpUriRequestBase request = new HttpUriRequestBase("POST", URI.create(account.baseUrl() + path));
+    request.setEntity(new ByteArrayEntity(body, ContentType.APPLICATION_JSON));
+    return request;
+  }
+
+  HttpUriRequestBase get(String path) {
+    return new HttpUriRequestBase("GET", URI.create(account.baseUrl() + path));
+  }
+
+  ClassicHttpResponse open(HttpUriRequestBase request) throws IOException {
+    return client.executeOpen(host, request, null);
+  }
+
+  /** Takes a place among the calls that wait for this account. @throws ProviderFailure {@link Kind#NOT_CALLED} when none comes free in time */
+  void enter(long waitNanos) {
+    try {
+      if (!permits.tryAcquire() && !permits.tryAcquire(Math.max(0, Math.min(waitNanos, account.permitWait().toNanos())), TimeUnit.NANOSECONDS)) {
+        throw ProviderFailure.of(Kind.NOT_CALLED, account.id(), "provider `" + account.id() + "` has " + account.maxConcurrent() + " calls waiting already, its limit here");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw ProviderFailure.of(Kind.CANCELLED, account.id(), "the gateway is stopping");
+    }
+  }
+
+  void leave() {
+    permits.release();
+  }
+
+  boolean enterStream() {
+    return streams.tryAcquire();
+  }
+
+  void leaveStream() {
+    streams.release();
+  }
+
+  int inFlight() {
+    return account.maxConcurrent() - permits.availablePermits();
+  }
+
+  int openStreams() {
+    return account.maxStreams() - streams.availablePermits();
+  }
+
+  @Override
+  public void close() throws IOException {
+    client.close();
+  }
+}

@@ -1,0 +1,133 @@
+package io.dromedary.ranking;
+
+import io.dromedary.catalog.Candidate;
+import io.dromedary.catalog.Candidates;
+import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.Problem;
+import io.dromedary.chat.ProviderFailure;
+import io.dromedary.chat.ProviderFailure.Kind;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** The course of one request along its candidates: who is asked now, and who next after a failure. Used by one thread. */
+public final class FailoverPlan {
+  private final FailoverRules rules;
+  private final ChatRequest request;
+  private final Candidates candidates;
+  private final List<Candidate> waiting;
+  private @Nullable Candidate upcoming;
+  private @Nullable Duration wait;
+  private int attempts;
+  private int retries;
+  private boolean cancelled;
+
+  FailoverPlan(FailoverRules rules, ChatRequest request, Candidates candidates) {
+    this.rules = rules;
+    this.request = request;
+    this.candidates = candidates;
+    this.waiting = new ArrayList<>(candidates.ranked());
+    this.upcoming = take();
+  }
+
+  public int mostAttempts() {
+    return rules.maxAttempts();
+  }
+
+  /** The candidate to ask now; waits first if its provider asked for that. */
+  public Candidate next() {
+    Candidate candidate = upcoming;
+    if (candidate == null) {
+      throw Problem.noEligibleModel("no candidate is left");
+    }
+    if (wait != null) {
+      pause(wait);
+      wait = null;
+    }
+    attempts++;
+    rules.budget(candidate.provider()).called();
+    upcoming = candidate;
+    return candidate;
+  }
+
+  /** The most time the current attempt may take until its first content: half of what is left while another candidate waits behind it. */
+  public static @Nullable Duration patience(ChatRequest request, Candidates candidates, int attempt, Instant now) {
+    return attempt < candidates.ranked().size() ? request.remaining(now).dividedBy(2) : null;
+  }
+
+  /** Takes note of a failure. @return true if there is someone to ask next */
+  public boolean movesOn(ProviderFailure failure) {
+    candidates.failed(failure);
+    cancelled = failure.kind() == Kind.CANCELLED;
+    if (!failure.kind().failover() || attempts >= rules.maxAttempts() || !request.deadline().isAfter(Instant.now())) {
+      return false;
+    }
+    Candidate asked = upcoming;
+    upcoming = take();
+    if (upcoming == null && asked != null && mayRetry(failure, asked)) {
+      upcoming = asked;
+    }
+    return upcoming != null;
+  }
+
+  /** Takes note that this provider cannot do what the request asks. @return true if another may be asked */
+  public boolean movesOn(Problem cannot) {
+    if (cannot.status() != 400 || attempts >= rules.maxAttempts()) {
+      return false;
+    }
+    upcoming = take();
+    return upcoming != null;
+  }
+
+  public boolean cancelled() {
+    return cancelled;
+  }
+
+  public List<ProviderFailure> failures() {
+    return candidates.failures();
+  }
+
+  private boolean mayRetry(ProviderFailure failure, Candidate asked) {
+    boolean worthIt = switch (failure.kind()) {
+      case BUSY, DOWN, UNREACHABLE -> true;
+      default -> false;
+    };
+    if (!worthIt || retries >= rules.maxRetries()) {
+      return false;
+    }
+    Duration asksFor = failure.retryAfter();
+    // Full jitter over a doubling pause (AWS Architecture Blog, "Exponential Backoff and Jitter").
+    Duration pause = asksFor != null ? asksFor : Duration.ofMillis(ThreadLocalRandom.current().nextLong(50, 100L << (retries + 1)));
+    if (pause.compareTo(rules.longestWait()) > 0 || pause.compareTo(request.remaining(Instant.now()).dividedBy(2)) > 0 || !rules.budget(asked.provider()).takeRetry()) {
+      return false;
+    }
+    retries++;
+    wait = pause;
+    return true;
+  }
+
+  /** The best candidate left whose provider would take a call; the best at all when none would, so that its own word is what the caller hears. */
+  private @Nullable Candidate take() {
+    if (waiting.isEmpty()) {
+      return null;
+    }
+    for (int i = 0; i < waiting.size(); i++) {
+      if (rules.available().test(waiting.get(i).provider())) {
+        return waiting.remove(i);
+      }
+    }
+    return attempts == 0 ? waiting.remove(0) : null;
+  }
+
+  private static void pause(Duration duration) {
+    try {
+      Thread.sleep(duration.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw ProviderFailure.of(Kind.CANCELLED, "", "the gateway is stopping");
+    }
+  }
+}

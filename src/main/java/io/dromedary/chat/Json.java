@@ -4,10 +4,12 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -28,6 +30,7 @@ public final class Json {
       .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
       .build()
       .readerFor(JsonNode.class);
+  private static final ObjectWriter ESCAPING = LENIENT.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII);
   private static final ObjectReader TREE = LENIENT.readerFor(JsonNode.class);
 
   private Json() {}
@@ -86,11 +89,16 @@ public final class Json {
     return TREE.readTree(text);
   }
 
+  /** UTF-8. Text with half of a surrogate pair, which JSON escapes can smuggle in and UTF-8 cannot say, is written with escapes. */
   public static byte[] bytes(JsonNode node) {
     try {
       return LENIENT.writeValueAsBytes(node);
-    } catch (JsonProcessingException e) {
-      throw new UncheckedIOException(e);
+    } catch (JsonProcessingException halfPair) {
+      try {
+        return ESCAPING.writeValueAsBytes(node);
+      } catch (JsonProcessingException e) {
+        throw new UncheckedIOException(e);
+      }
     }
   }
 

@@ -1,0 +1,9 @@
+/**
+ * Room: OpenAI Chat Completions, the gateway's own face. Routes call {@code chatRequestReader} ({@link io.dromedary.client.chatcompletions.ChatRequestReader}), {@code errorFormat}
+ * ({@link io.dromedary.client.chatcompletions.ErrorFormat}) and {@code modelList} ({@link io.dromedary.client.chatcompletions.ModelList}); the reply uses a
+ * {@link io.dromedary.client.chatcompletions.ChunkWriter} per stream.
+ */
+@NullMarked
+package io.dromedary.client.chatcompletions;
+
+import org.jspecify.annotations.NullMarked;

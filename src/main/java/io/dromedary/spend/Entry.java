@@ -1,0 +1,105 @@
+package io.dromedary.spend;
+
+import io.dromedary.catalog.Attempt;
+import io.dromedary.catalog.Bill;
+import io.dromedary.chat.Problem;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/** Something to be written in the ledger's next transaction, and the thread that waits for it. */
+sealed abstract class Entry permits Entry.Begin, Entry.Settle {
+  private static final int WAITING = 0;
+  private static final int WRITTEN = 1;
+  private static final int REFUSED = 2;
+  private static final int ABANDONED = 3;
+
+  private final AtomicInteger state = new AtomicInteger(WAITING);
+  private final @Nullable Thread waiter;
+  private volatile @Nullable Problem problem;
+
+  private Entry(@Nullable Thread waiter) {
+    this.waiter = waiter;
+  }
+
+  /** The start of an attempt. */
+  static final class Begin extends Entry {
+    final Attempt attempt;
+    final String requestId;
+    final String project;
+    /** Its key, set by the writer. */
+    long seq;
+
+    Begin(Attempt attempt, String requestId, String project) {
+      super(Thread.currentThread());
+      this.attempt = attempt;
+      this.requestId = requestId;
+      this.project = project;
+    }
+  }
+
+  /** The end of a request. */
+  static final class Settle extends Entry {
+    final Bill bill;
+    /** One cost event per attempt or hit, made by the caller's thread. */
+    final List<CostEvents.Event> events;
+
+    Settle(Bill bill, List<CostEvents.Event> events, boolean waited) {
+      super(waited ? Thread.currentThread() : null);
+      this.bill = bill;
+      this.events = events;
+    }
+  }
+
+  /** @return false if the caller has given up on it */
+  boolean written() {
+    return finish(WRITTEN, null);
+  }
+
+  void refused(Problem why) {
+    finish(REFUSED, why);
+  }
+
+  private boolean finish(int outcome, @Nullable Problem why) {
+    problem = why;
+    if (!state.compareAndSet(WAITING, outcome)) {
+      return false;
+    }
+    LockSupport.unpark(waiter);
+    return true;
+  }
+
+  /**
+   * Waits until it is durable.
+   *
+   * @param leaveWhenInterrupted true to give up then (the interrupt stays set); false to wait on and set the interrupt again at the end
+   * @throws Problem the reason why it was refused; {@code tooLate} if time is up
+   */
+  void await(long nanos, boolean leaveWhenInterrupted, Problem tooLate) {
+    long end = System.nanoTime() + nanos;
+    boolean interrupted = false;
+    while (state.get() == WAITING) {
+      long left = end - System.nanoTime();
+      if (left <= 0 && state.compareAndSet(WAITING, ABANDONED)) {
+        problem = tooLate;
+        break;
+      }
+      LockSupport.parkNanos(this, left);
+      if (Thread.interrupted()) {
+        interrupted = true;
+        if (leaveWhenInterrupted && state.compareAndSet(WAITING, ABANDONED)) {
+          problem = tooLate;
+          break;
+        }
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    if (state.get() != WRITTEN) {
+      Problem why = problem;
+      throw why == null ? tooLate : why;
+    }
+  }
+}

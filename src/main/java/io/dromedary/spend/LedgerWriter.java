@@ -1,0 +1,553 @@
+package io.dromedary.spend;
+
+import io.dromedary.catalog.Attempt;
+import io.dromedary.catalog.Bill;
+import io.dromedary.catalog.Price;
+import io.dromedary.chat.Json;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one thread that writes the ledger, on a connection of its own with its statements kept open.
+ *
+ * <p>A failed transaction is rolled back and each of its entries tried alone, so that one that the store will not take fails alone. When the store is gone, starts are refused, settlements
+ * kept, and nothing begins until they are written. A start whose commit may or may not have happened was refused to its caller: its row is deleted first thing afterwards.
+ */
+final class LedgerWriter implements Runnable {
+  /** Entries in one transaction at most; bounds how long the first of them waits. */
+  private static final int GROUP = 512;
+  private static final long BEAT_MS = 5_000;
+  private static final long RETRY_MS = 200;
+  private static final Logger LOG = System.getLogger(Ledger.class.getName());
+
+  private final Store store;
+  private final Nodes nodes;
+  private final Outbox outbox;
+  private final Clock clock;
+  private final LinkedBlockingQueue<Entry> queue;
+  private final Thread thread;
+
+  /** A request with attempts that are not settled: its key and which numbers have a row. */
+  private static final class Open {
+    final long seq;
+    long numbers;
+
+    Open(long seq) {
+      this.seq = seq;
+    }
+  }
+
+  private final Map<String, Open> open = new HashMap<>();
+  private final Set<String> prices = new HashSet<>();
+  private final ArrayDeque<Entry.Settle> backlog = new ArrayDeque<>();
+  private final List<Long> voids = new ArrayList<>();
+  private @Nullable Connection connection;
+  private @Nullable Rows rows;
+  private Sequence sequence;
+  private int slot;
+  private long lastBeatMs;
+  private long lastBeatLow;
+  private long lastRecoveryMs;
+  private long retryAtNanos;
+
+  private volatile boolean down;
+  private volatile boolean closing;
+  private volatile int kept;
+  private volatile long transactions;
+  private volatile long rowCount;
+  private volatile long rejected;
+
+  LedgerWriter(Store store, Nodes nodes, Outbox outbox, Clock clock, int capacity) throws SQLException {
+    this.store = store;
+    this.nodes = nodes;
+    this.outbox = outbox;
+    this.clock = clock;
+    this.queue = new LinkedBlockingQueue<>(capacity);
+    try (Connection first = store.dataSource().getConnection()) {
+      sequence = nodes.register(first);
+    }
+    slot = sequence.slot();
+    lastRecoveryMs = clock.millis();
+    thread = new Thread(this, "dromedary-ledger");
+    thread.setDaemon(true);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  boolean accepting() {
+    return !down && kept == 0 && !closing;
+  }
+
+  boolean offer(Entry entry) {
+    return queue.offer(entry);
+  }
+
+  /** Waits for room. @return false if there was none in time or the ledger is closed */
+  boolean put(Entry entry, long nanos) {
+    if (queue.offer(entry)) {
+      return thread.isAlive() || !queue.remove(entry);
+    }
+    boolean interrupted = false;
+    long end = System.nanoTime() + nanos;
+    try {
+      while (true) {
+        try {
+          return queue.offer(entry, end - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  long transactions() {
+    return transactions;
+  }
+
+  long rows() {
+    return rowCount;
+  }
+
+  int waiting() {
+    return queue.size() + kept;
+  }
+
+  long rejected() {
+    return rejected;
+  }
+
+  void close() {
+    closing = true;
+    // wakes the writer; an interrupt would break the store's file channel
+    queue.offer(new Entry.Settle(WAKE, List.of(), false));
+    try {
+      thread.join(30_000);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** A bill that is none: it only wakes the writer. */
+  private static final Bill WAKE = new Bill("", "", "", Set.of(), "", "", "", "", "", 0, "", "", "", 0, false, "", io.dromedary.chat.Usage.NONE, io.dromedary.chat.Usd.ZERO,
+      io.dromedary.chat.Usd.ZERO, io.dromedary.chat.Usd.ZERO, "", List.of(), java.time.Instant.EPOCH, null, java.time.Duration.ZERO, java.time.Duration.ZERO, "", null, null, null);
+
+  @Override
+  public void run() {
+    List<Entry> group = new ArrayList<>(GROUP);
+    while (true) {
+      try {
+        group.clear();
+        Entry first = queue.poll(down ? RETRY_MS : BEAT_MS, TimeUnit.MILLISECONDS);
+        if (first != null) {
+          group.add(first);
+          queue.drainTo(group, GROUP - 1);
+          group.removeIf(entry -> entry instanceof Entry.Settle settle && settle.bill == WAKE);
+        }
+        if (down && System.nanoTime() - retryAtNanos >= 0) {
+          comeBack();
+        }
+        if (down) {
+          refuse(group);
+        } else {
+          write(group);
+          beat();
+        }
+        if (closing && queue.isEmpty()) {
+          leave();
+          return;
+        }
+      } catch (InterruptedException e) {
+        // nobody interrupts this thread; if somebody does, what waits is written first
+        closing = true;
+      } catch (RuntimeException | Error bug) {
+        LOG.log(Level.ERROR, "the ledger's writer met a bug; the store is taken as down and tried again", bug);
+        goDown();
+        refuse(group);
+      }
+    }
+  }
+
+  /** All of them in one transaction; if that fails, each in its own. */
+  private void write(List<Entry> group) {
+    if (group.isEmpty()) {
+      return;
+    }
+    try {
+      writePrices(group);
+      transact(group);
+    } catch (SQLException e) {
+      undo(group);
+      if (!rollback()) {
+        LOG.log(Level.ERROR, "the ledger's store failed: " + e.getMessage());
+        goDown();
+        refuse(group);
+        return;
+      }
+      for (int i = 0; i < group.size(); i++) {
+        if (!writeAlone(group.get(i))) {
+          goDown();
+          refuse(group.subList(i, group.size()));
+          return;
+        }
+      }
+    }
+  }
+
+  /** @return false if the store is at fault, not the entry */
+  private boolean writeAlone(Entry entry) {
+    List<Entry> one = List.of(entry);
+    try {
+      writePrices(one);
+      transact(one);
+      return true;
+    } catch (SQLException e) {
+      undo(one);
+      if (!rollback() || !blamesTheData(e)) {
+        LOG.log(Level.ERROR, "the ledger's store failed: " + e.getMessage());
+        return false;
+      }
+      try {
+        if (entry instanceof Entry.Settle settle && settled(settle.bill.requestId())) {
+          open.remove(settle.bill.requestId());
+          entry.written();
+          return true;
+        }
+      } catch (SQLException lookUp) {
+        LOG.log(Level.ERROR, "the ledger's store failed: " + lookUp.getMessage());
+        return false;
+      }
+      rejected++;
+      String id = entry instanceof Entry.Settle settle ? settle.bill.requestId() : ((Entry.Begin) entry).requestId;
+      LOG.log(Level.ERROR, "the ledger's store will not take request `" + id + "`: " + e.getMessage());
+      entry.refused(Ledger.unavailable());
+      return true;
+    }
+  }
+
+  private static boolean blamesTheData(SQLException e) {
+    String state = e.getSQLState();
+    return state != null && (state.startsWith("22") || state.startsWith("23"));
+  }
+
+  private boolean settled(String requestId) throws SQLException {
+    try (PreparedStatement select = connected().prepareStatement("SELECT 1 FROM dromedary_requests WHERE request_id = ?")) {
+      select.setString(1, Rows.clip(requestId, 128));
+      try (ResultSet row = select.executeQuery()) {
+        return row.next();
+      }
+    } finally {
+      connected().rollback();
+    }
+  }
+
+  private void transact(List<Entry> group) throws SQLException {
+    Connection connection = connected();
+    Rows rows = this.rows;
+    long now = clock.millis();
+    int events = 0;
+    for (Long seq : voids) {
+      rows.voided(seq);
+    }
+    for (Entry entry : group) {
+      if (entry instanceof Entry.Begin begin) {
+        Open request = open.computeIfAbsent(begin.requestId, k -> new Open(sequence.next()));
+        begin.seq = request.seq | begin.attempt.number();
+        request.numbers |= 1L << begin.attempt.number();
+        rows.begin(begin.seq, begin.requestId, begin.project, begin.attempt, slot);
+      } else if (entry instanceof Entry.Settle settle) {
+        events += add(rows, settle, now);
+      }
+    }
+    int written = rows.flush();
+    connection.commit();
+    voids.clear();
+    transactions++;
+    rowCount += written;
+    if (events > 0) {
+      outbox.written();
+    }
+    for (Entry entry : group) {
+      if (entry instanceof Entry.Settle settle) {
+        open.remove(settle.bill.requestId());
+        entry.written();
+      } else if (!entry.written()) {
+        Entry.Begin begin = (Entry.Begin) entry;
+        forget(begin);
+        voids.add(begin.seq);
+      }
+    }
+  }
+
+  private int add(Rows rows, Entry.Settle settle, long now) throws SQLException {
+    Bill bill = settle.bill;
+    Open request = open.get(bill.requestId());
+    long seq = request == null ? sequence.next() : request.seq;
+    long cost = 0;
+    for (Attempt attempt : bill.attempts()) {
+      long attemptSeq = seq | attempt.number();
+      if (request == null || (request.numbers & 1L << attempt.number()) == 0) {
+        rows.begin(attemptSeq, bill.requestId(), bill.project(), attempt, slot);
+      }
+      Charged charged = Charged.of(attempt);
+      cost = Math.addExact(cost, charged.cost().nanos());
+      rows.end(attemptSeq, charged, now);
+    }
+    rows.request(seq, bill, cost, now);
+    rows.interaction(seq, bill, now);
+    int events = 0;
+    for (CostEvents.Event event : settle.events) {
+      for (String sink : outbox.sinks()) {
+        rows.event(events % Sequence.MAX_ATTEMPT == 0 && events > 0 ? (seq = sequence.next()) : seq + events % Sequence.MAX_ATTEMPT, event, sink, now);
+        events++;
+      }
+    }
+    return events;
+  }
+
+  /** Takes back what a rolled back transaction had noted. */
+  private void undo(List<Entry> group) {
+    for (Entry entry : group) {
+      if (entry instanceof Entry.Begin begin && begin.seq != 0) {
+        forget(begin);
+      }
+    }
+  }
+
+  private void forget(Entry.Begin begin) {
+    Open request = open.get(begin.requestId);
+    if (request != null) {
+      request.numbers &= ~(1L << begin.attempt.number());
+      if (request.numbers == 0) {
+        open.remove(begin.requestId);
+      }
+    }
+  }
+
+  /** Prices are facts that outlive a transaction that fails: written on their own, once. */
+  private void writePrices(List<Entry> group) throws SQLException {
+    for (Entry entry : group) {
+      if (entry instanceof Entry.Begin begin) {
+        writePrice(begin.attempt);
+      } else if (entry instanceof Entry.Settle settle) {
+        for (Attempt attempt : settle.bill.attempts()) {
+          writePrice(attempt);
+        }
+      }
+    }
+  }
+
+  private void writePrice(Attempt attempt) throws SQLException {
+    Price price = attempt.price();
+    if (price == null || prices.contains(price.version())) {
+      return;
+    }
+    Connection connection = connected();
+    String version = Rows.clip(price.version(), 320);
+    boolean known;
+    try (PreparedStatement select = connection.prepareStatement("SELECT 1 FROM dromedary_price_versions WHERE version = ?")) {
+      select.setString(1, version);
+      try (ResultSet row = select.executeQuery()) {
+        known = row.next();
+      }
+    }
+    if (!known) {
+      try (PreparedStatement insert = connection.prepareStatement("INSERT INTO dromedary_price_versions (version, model, effective_from, source, rates, first_used_at_ms) VALUES (?, ?, ?, ?, ?, ?)")) {
+        insert.setString(1, version);
+        insert.setString(2, Rows.clip(attempt.candidate().model().id(), 256));
+        insert.setString(3, price.effectiveFrom().toString());
+        insert.setString(4, Rows.clip(price.source(), 1_024));
+        insert.setString(5, Rows.clip(rates(price), 8_192));
+        insert.setLong(6, clock.millis());
+        insert.executeUpdate();
+      }
+    }
+    connection.commit();
+    prices.add(price.version());
+  }
+
+  /** Nano-dollars per million tokens, as JSON. */
+  private static String rates(Price price) {
+    var json = Json.object();
+    put(json, price.base());
+    if (!price.longPrompt().isEmpty()) {
+      var tiers = json.putArray("long_prompt");
+      for (Price.LongPrompt tier : price.longPrompt()) {
+        put(tiers.addObject().put("above_input_tokens", tier.aboveInputTokens()), tier.rates());
+      }
+    }
+    return Json.text(json);
+  }
+
+  private static void put(com.fasterxml.jackson.databind.node.ObjectNode json, Price.Rates rates) {
+    json.put("input", rates.input()).put("output", rates.output()).put("cache_read", rates.cacheRead()).put("cache_write", rates.cacheWrite());
+  }
+
+  private Connection connected() throws SQLException {
+    Connection current = connection;
+    if (current == null) {
+      current = store.dataSource().getConnection();
+      try {
+        current.setAutoCommit(false);
+        rows = new Rows(current);
+      } catch (SQLException e) {
+        current.close();
+        throw e;
+      }
+      connection = current;
+    }
+    return current;
+  }
+
+  /** @return whether the store still answers */
+  private boolean rollback() {
+    Connection current = connection;
+    if (current == null) {
+      return false;
+    }
+    try {
+      rows.clear();
+      current.rollback();
+      return current.isValid(2);
+    } catch (SQLException e) {
+      return false;
+    }
+  }
+
+  private void goDown() {
+    down = true;
+    retryAtNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MS);
+    disconnect();
+  }
+
+  private void disconnect() {
+    Connection current = connection;
+    connection = null;
+    rows = null;
+    if (current != null) {
+      try {
+        current.close();
+      } catch (SQLException gone) {
+        LOG.log(Level.DEBUG, "the ledger's connection was gone already", gone);
+      }
+    }
+  }
+
+  /** Tells starts no, keeps settlements. */
+  private void refuse(List<Entry> group) {
+    for (Entry entry : group) {
+      if (entry instanceof Entry.Begin begin) {
+        if (begin.seq != 0) {
+          voids.add(begin.seq);
+        }
+      } else if (entry instanceof Entry.Settle settle) {
+        backlog.add(settle);
+        kept = backlog.size();
+      }
+      entry.refused(Ledger.unavailable());
+    }
+  }
+
+  /** Is the store back? Then what was kept is written first. */
+  private void comeBack() {
+    try {
+      connected();
+      if (!voids.isEmpty()) {
+        transact(List.of());
+      }
+    } catch (SQLException e) {
+      goDown();
+      return;
+    }
+    down = false;
+    while (!backlog.isEmpty() && !down) {
+      List<Entry> group = new ArrayList<>(GROUP);
+      while (group.size() < GROUP && !backlog.isEmpty()) {
+        group.add(backlog.poll());
+      }
+      write(group);
+    }
+    kept = backlog.size();
+    if (!down) {
+      LOG.log(Level.INFO, "the ledger's store is back and all that was kept is written");
+    }
+  }
+
+  /** A sign of life and the lowest key that is open; and on a shared store, a look for nodes that died. */
+  private void beat() {
+    long now = clock.millis();
+    if (now - lastBeatMs < BEAT_MS && now >= lastBeatMs) {
+      return;
+    }
+    long low = sequence.floor();
+    for (Open request : open.values()) {
+      low = Math.min(low, request.seq);
+    }
+    lastBeatMs = now;
+    if (low == lastBeatLow && !store.postgres()) {
+      return;
+    }
+    try {
+      Connection connection = connected();
+      if (nodes.beat(connection, slot, low)) {
+        connection.commit();
+        lastBeatLow = low;
+      } else {
+        LOG.log(Level.WARNING, "this node was taken for dead and its open attempts were charged at their upper bound");
+        connection.rollback();
+        sequence = nodes.register(connection);
+        slot = sequence.slot();
+        open.clear();
+      }
+      if (store.postgres() && now - lastRecoveryMs > Nodes.LEASE.toMillis() / 2) {
+        lastRecoveryMs = now;
+        int charged = nodes.recover(false);
+        if (charged > 0) {
+          LOG.log(Level.WARNING, charged + " attempts of a node that died were charged at their upper bound");
+        }
+      }
+    } catch (SQLException e) {
+      LOG.log(Level.ERROR, "the ledger's store failed: " + e.getMessage());
+      rollback();
+      goDown();
+    }
+  }
+
+  private void leave() {
+    if (!backlog.isEmpty()) {
+      LOG.log(Level.ERROR, backlog.size() + " settlements could not be written before the stop; the next start charges their attempts at their upper bound");
+    }
+    try {
+      if (open.isEmpty() && voids.isEmpty() && !down) {
+        nodes.leave(connected(), slot);
+        connected().commit();
+      } else if (!down) {
+        write(List.of());
+      }
+    } catch (SQLException e) {
+      LOG.log(Level.WARNING, "the ledger could not sign off: " + e.getMessage());
+    } finally {
+      disconnect();
+    }
+  }
+}

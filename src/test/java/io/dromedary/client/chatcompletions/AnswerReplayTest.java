@@ -181,7 +181,6 @@ class AnswerReplayTest {
       }
       best = Math.min(best, (System.nanoTime() - start) / 5_000);
     }
-    System.out.println("ns per chunk: " + best);
     assertThat(best).isLessThan(50_000);
   }
 

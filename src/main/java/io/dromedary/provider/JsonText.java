@@ -1,0 +1,48 @@
+package io.dromedary.provider;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Json;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** JSON inside of texts: the arguments of tool calls, the results of tools, answers that were asked to be JSON. */
+public final class JsonText {
+  private JsonText() {}
+
+  /** Arguments of a tool call as an object; what is empty, broken or no object is an empty one. */
+  public static ObjectNode arguments(JsonNode arguments) {
+    if (arguments instanceof ObjectNode object) {
+      return object;
+    }
+    return arguments.isTextual() && container(arguments.textValue()) instanceof ObjectNode object ? object : Json.object();
+  }
+
+  /** The one object or array that the text is, null if it is anything else. */
+  public static @Nullable JsonNode container(String text) {
+    int start = 0;
+    while (start < text.length() && text.charAt(start) <= ' ') {
+      start++;
+    }
+    if (start == text.length() || text.charAt(start) != '{' && text.charAt(start) != '[') {
+      return null;
+    }
+    try (JsonParser parser = Json.mapper().createParser(text)) {
+      JsonNode node = parser.readValueAsTree();
+      return parser.nextToken() == null ? node : null;
+    } catch (IOException notJson) {
+      return null;
+    }
+  }
+
+  /** Takes the code fence off an answer that was asked to be bare JSON. */
+  public static String unfenced(String text) {
+    String bare = text.strip();
+    if (!bare.startsWith("```") || !bare.endsWith("```") || bare.length() < 6) {
+      return text;
+    }
+    int firstLineEnd = bare.indexOf('\n');
+    return firstLineEnd < 0 || firstLineEnd > bare.length() - 3 ? text : bare.substring(firstLineEnd + 1, bare.length() - 3).strip();
+  }
+}

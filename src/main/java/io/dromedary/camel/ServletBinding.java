@@ -5,7 +5,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.client.Reply;
 import io.dromedary.client.chatcompletions.AnswerAssembler;
 import io.dromedary.client.chatcompletions.ChunkWriter;
-import io.dromedary.client.chatcompletions.ErrorFormat;
+import io.dromedary.client.chatcompletions.Replies;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -52,7 +52,7 @@ public final class ServletBinding extends DefaultHttpBinding {
   @Override
   public void writeResponse(Exchange exchange, HttpServletResponse response) throws IOException {
     if (exchange.getException() != null) {
-      write(ErrorFormat.reply(exchange.getException(), exchange.getVariable("requestId", String.class)), response);
+      write(Replies.error(exchange.getException(), exchange.getVariable("requestId", String.class)), response);
       return;
     }
     Object body = exchange.getMessage().getBody();
@@ -61,7 +61,7 @@ public final class ServletBinding extends DefaultHttpBinding {
     } else if (body instanceof Reply.Whole whole) {
       write(whole, response);
     } else {
-      write(ErrorFormat.reply(new IllegalStateException("a route ended without a reply"), exchange.getVariable("requestId", String.class)), response);
+      write(Replies.error(new IllegalStateException("a route ended without a reply"), exchange.getVariable("requestId", String.class)), response);
     }
   }
 
@@ -92,17 +92,19 @@ public final class ServletBinding extends DefaultHttpBinding {
       byte[] last;
       try {
         for (var chunk = stream.next(); chunk != null; chunk = stream.next()) {
-          assembler.add(chunk);
+          assembler.accept(chunk);
           out.write(writer.chunk(chunk));
           if (!stream.hasReady()) {
             out.flush();
           }
         }
-        exchange.setVariable("answer", assembler.answer(stream.usage()));
+        exchange.setVariable("answer", assembler.response(stream.usage()));
         afterStream.settle(exchange);
         out.write(writer.usage(stream.usage(), exchange.getVariable("cost", io.dromedary.chat.Usd.class)));
         last = writer.done();
       } catch (ProviderFailure failure) {
+        exchange.setVariable("failure", failure);
+        afterStream.settle(exchange);
         last = writer.error(failure);
       } catch (IOException callerLeft) {
         throw callerLeft;
@@ -119,6 +121,6 @@ public final class ServletBinding extends DefaultHttpBinding {
 
   @Override
   public void doWriteExceptionResponse(Throwable exception, HttpServletResponse response) throws IOException {
-    write(ErrorFormat.reply(exception, null), response);
+    write(Replies.error(exception, null), response);
   }
 }

@@ -53,11 +53,6 @@ public final class FailoverPlan {
     return candidate;
   }
 
-  /** The most time the current attempt may take until its first content: half of what is left while another candidate waits behind it. */
-  public static @Nullable Duration patience(ChatRequest request, Candidates candidates, int attempt, Instant now) {
-    return attempt < candidates.ranked().size() ? request.remaining(now).dividedBy(2) : null;
-  }
-
   /** Takes note of a failure. @return true if there is someone to ask next */
   public boolean movesOn(ProviderFailure failure) {
     candidates.failed(failure);

@@ -1,12 +1,10 @@
 package io.dromedary.cache;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.KeptResponse;
 import io.dromedary.chat.Usage;
 import io.dromedary.chat.Usd;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -50,13 +48,9 @@ public final class CachedAnswer {
     return body;
   }
 
-  /** The answer as a tree of its own, to be replayed as a stream or translated. */
-  public ChatResponse response() {
-    try {
-      return new ChatResponse((ObjectNode) Json.read(body), usage);
-    } catch (IOException e) {
-      throw new UncheckedIOException("a cached answer of " + model + " is not JSON", e);
-    }
+  /** The answer as the rest of the house knows it. */
+  public KeptResponse kept() {
+    return new KeptResponse(body, usage);
   }
 
   public String project() {

@@ -2,7 +2,8 @@ package io.dromedary.camel;
 
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
-import io.dromedary.limit.InFlight;
+import io.dromedary.limit.BodyBudget;
+import io.dromedary.server.BodyReader;
 import io.dromedary.server.HttpEntry;
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
@@ -28,13 +29,30 @@ public final class Ingress implements Processor {
   private final HttpEntry http;
   private final RequestIds ids;
   private final int maxBodyBytes;
-  private final InFlight inFlight;
+  private final BodyReader.Slots slots;
 
-  public Ingress(HttpEntry http, RequestIds ids, int maxBodyBytes, InFlight inFlight) {
+  public Ingress(HttpEntry http, RequestIds ids, int maxBodyBytes, BodyBudget bodies) {
     this.http = http;
     this.ids = ids;
     this.maxBodyBytes = maxBodyBytes;
-    this.inFlight = inFlight;
+    this.slots = () -> slot(bodies.start(0));
+  }
+
+  private static BodyReader.Slot slot(BodyBudget.Reading reading) {
+    return new BodyReader.Slot() {
+      private long total;
+
+      @Override
+      public void grow(int bytes) {
+        total += bytes;
+        reading.grow(total);
+      }
+
+      @Override
+      public void close() {
+        reading.close();
+      }
+    };
   }
 
   @Override
@@ -50,7 +68,7 @@ public final class Ingress implements Processor {
       exchange.setProperty(ServletBinding.TAKEN, true);
       HttpServletRequest request = httpMessage.getRequest();
       exchange.setVariable("entry", "http");
-      message.setBody(http.inbound(id, request, inFlight));
+      message.setBody(http.inbound(id, request, slots));
     } else {
       String entry = entry(exchange);
       exchange.setVariable("entry", entry);

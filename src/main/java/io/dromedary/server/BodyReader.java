@@ -7,10 +7,26 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Locale;
 
 /** Reads a request's body under a cap on its size and a deadline on all of it: Tomcat's own timeout is per read, so that one byte every few seconds would hold a thread for ever (X4). */
 public final class BodyReader {
+  /** Where a place is taken for each body being read. */
+  public interface Slots {
+    /** @throws Problem 503 when too many are being read */
+    Slot open();
+  }
+
+  /** One body's place. */
+  public interface Slot extends AutoCloseable {
+    /** Sets aside memory for bytes that have come. @throws Problem 503 when there is none */
+    void grow(int bytes);
+
+    @Override
+    void close();
+  }
+
   private final int maxBytes;
   private final Duration deadline;
 
@@ -24,7 +40,7 @@ public final class BodyReader {
    *
    * @throws Problem 415 for another content type or any content encoding, 413 when larger than the cap (before reading when the length is announced), 408 when it comes too slowly, 400 when it breaks off
    */
-  public byte[] readJson(HttpServletRequest request) {
+  public byte[] readJson(HttpServletRequest request, Slots slots) {
     String type = request.getContentType();
     if (type == null || !isJson(type)) {
       throw new Problem(415, "invalid_request_error", "the content type must be application/json, not " + (type == null ? "missing" : "`" + Problem.clip(type) + "`")).code("unsupported_media_type");
@@ -33,7 +49,9 @@ public final class BodyReader {
     if (encoding != null && !"identity".equalsIgnoreCase(encoding)) {
       throw new Problem(415, "invalid_request_error", "the content encoding `" + Problem.clip(encoding) + "` is not taken; send the body as it is").code("unsupported_media_type");
     }
-    return read(request);
+    try (Slot slot = slots.open()) {
+      return read(request, slot);
+    }
   }
 
   private static boolean isJson(String type) {
@@ -41,14 +59,14 @@ public final class BodyReader {
     return plain.startsWith("application/json") && (plain.length() == 16 || plain.charAt(16) == ';' || plain.charAt(16) == ' ');
   }
 
-  private byte[] read(HttpServletRequest request) {
+  private byte[] read(HttpServletRequest request, Slot slot) {
     long announced = request.getContentLengthLong();
     if (announced > maxBytes) {
       throw tooLarge("of " + announced + " bytes");
     }
     long until = System.nanoTime() + deadline.toNanos();
     try (InputStream in = request.getInputStream()) {
-      return announced >= 0 ? exactly(in, (int) announced, until) : toTheEnd(in, until);
+      return announced >= 0 ? exactly(in, (int) announced, until, slot) : toTheEnd(in, until, slot);
     } catch (SocketTimeoutException e) {
       throw tooSlow();
     } catch (IOException e) {
@@ -56,13 +74,16 @@ public final class BodyReader {
     }
   }
 
-  private byte[] exactly(InputStream in, int length, long until) throws IOException {
+  private byte[] exactly(InputStream in, int length, long until, Slot slot) throws IOException {
     // Grown as bytes arrive: an announced length costs its sender nothing and must not cost us memory.
     byte[] body = new byte[Math.min(length, 64 << 10)];
+    slot.grow(body.length);
     int at = 0;
     while (at < length) {
       if (at == body.length) {
-        body = java.util.Arrays.copyOf(body, Math.min(length, body.length * 4));
+        int larger = Math.min(length, body.length * 4);
+        slot.grow(larger - body.length);
+        body = Arrays.copyOf(body, larger);
       }
       int n = in.read(body, at, body.length - at);
       if (n < 0) {
@@ -76,7 +97,7 @@ public final class BodyReader {
     return body;
   }
 
-  private byte[] toTheEnd(InputStream in, long until) throws IOException {
+  private byte[] toTheEnd(InputStream in, long until, Slot slot) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream(4096);
     byte[] buffer = new byte[8192];
     int n;
@@ -84,6 +105,7 @@ public final class BodyReader {
       if (out.size() + n > maxBytes) {
         throw tooLarge("beyond that");
       }
+      slot.grow(n);
       out.write(buffer, 0, n);
       if (System.nanoTime() - until > 0) {
         throw tooSlow();

@@ -8,7 +8,6 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Makes an {@link Inbound} of a servlet request: body, path, query and the few headers that mean something here. Nothing is taken from forms. */
@@ -26,9 +25,9 @@ public final class HttpEntry {
   /**
    * Reads the request.
    *
-   * @param bodySlot taken while the body is read, so that slow senders cannot take every thread
+   * @param slots where a place is taken while the body is read, so that slow or large senders cannot take every thread and all memory
    */
-  public Inbound inbound(String requestId, HttpServletRequest request, Supplier<AutoCloseable> bodySlot) {
+  public Inbound inbound(String requestId, HttpServletRequest request, BodyReader.Slots slots) {
     Instant now = Instant.now();
     Map<String, String> metadata = new HashMap<>(8);
     for (String name : HEADERS) {
@@ -39,23 +38,10 @@ public final class HttpEntry {
     }
     byte[] body = new byte[0];
     if ("POST".equals(request.getMethod()) || "PUT".equals(request.getMethod()) || "PATCH".equals(request.getMethod())) {
-      AutoCloseable slot = bodySlot.get();
-      try {
-        body = bodies.readJson(request);
-      } finally {
-        release(slot);
-      }
+      body = bodies.readJson(request, slots);
     }
     BooleanSupplier gone = request.getAttribute(CallerConnection.ATTRIBUTE) instanceof CallerConnection connection ? connection : () -> false;
     return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query(request.getQueryString()), metadata, body, now, gone);
-  }
-
-  private static void release(AutoCloseable slot) {
-    try {
-      slot.close();
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
-    }
   }
 
   private static Map<String, String> query(@Nullable String query) {

@@ -13,6 +13,7 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.ChatStream;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.KeptResponse;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
@@ -101,6 +102,6 @@ public final class Accountant {
   }
 
   private static Usage usageOf(@Nullable Answer answer) {
-    return answer instanceof ChatResponse whole ? whole.usage() : answer instanceof ChatStream stream ? stream.usage() : Usage.NONE;
+    return answer instanceof ChatResponse whole ? whole.usage() : answer instanceof KeptResponse kept ? kept.usage() : answer instanceof ChatStream stream ? stream.usage() : Usage.NONE;
   }
 }

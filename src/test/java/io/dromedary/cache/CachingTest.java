@@ -114,7 +114,7 @@ class CachingTest {
   void a_kept_answer_comes_back_as_it_was() {
     ChatResponse given = response("{\"content\":\"hi\"}", "stop");
     CachedAnswer kept = CachedAnswer.of("a", given, "openai/m", "openai", Usd.of("0.5"), NOW);
-    assertThat(kept.response()).isEqualTo(given);
+    assertThat(kept.kept().parsed()).isEqualTo(given);
     assertThat(kept.weight()).isEqualTo(kept.body().length + 512);
   }
 }

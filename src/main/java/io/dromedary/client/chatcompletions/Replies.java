@@ -11,6 +11,7 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.ChatStream;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.KeptResponse;
 import io.dromedary.chat.Problem;
 import io.dromedary.client.Problems;
 import io.dromedary.client.Reply;
@@ -30,6 +31,9 @@ public final class Replies {
     Map<String, String> headers = headers(request, candidates, recall, bill);
     if (answer instanceof ChatResponse whole) {
       return request.stream() ? new Reply.Streamed(headers, AnswerReplay.stream(whole), request.wantsUsage()) : new Reply.Whole(200, headers, JSON, Json.bytes(whole.json()));
+    }
+    if (answer instanceof KeptResponse kept) {
+      return request.stream() ? new Reply.Streamed(headers, AnswerReplay.stream(kept.parsed()), request.wantsUsage()) : new Reply.Whole(200, headers, JSON, kept.bytes());
     }
     return new Reply.Streamed(headers, (ChatStream) answer, request.wantsUsage());
   }

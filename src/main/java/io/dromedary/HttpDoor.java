@@ -1,0 +1,93 @@
+package io.dromedary;
+
+import io.dromedary.camel.ServletBinding;
+import io.dromedary.server.BodyReader;
+import io.dromedary.server.CallerConnectionValve;
+import io.dromedary.server.Gate;
+import io.dromedary.server.HttpEntry;
+import io.dromedary.server.JsonErrorValve;
+import io.dromedary.server.Readiness;
+import org.apache.camel.CamelContext;
+import org.apache.camel.Exchange;
+import org.apache.camel.Producer;
+import org.apache.catalina.core.StandardHost;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.web.embedded.tomcat.TomcatServletWebServerFactory;
+import org.springframework.boot.web.server.WebServerFactoryCustomizer;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Lazy;
+import org.springframework.core.Ordered;
+
+/** The HTTP door: Tomcat with our valves and gate, and the binding between the servlet component and the routes. */
+@Configuration(proxyBeanMethods = false)
+@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+class HttpDoor {
+  @Bean
+  WebServerFactoryCustomizer<TomcatServletWebServerFactory> dromedaryTomcat() {
+    return factory -> {
+      factory.addEngineValves(new CallerConnectionValve());
+      factory.addContextCustomizers(context -> {
+        if (context.getParent() instanceof StandardHost host) {
+          host.setErrorReportValveClass(JsonErrorValve.class.getName());
+        }
+      });
+      factory.addConnectorCustomizers(connector -> {
+        connector.setXpoweredBy(false);
+        // A request that is refused with its body unread may be followed by another on the same connection only if the rest is small.
+        connector.setProperty("rejectIllegalHeader", "true");
+      });
+    };
+  }
+
+  @Bean
+  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness) {
+    FilterRegistrationBean<Gate> gate = new FilterRegistrationBean<>(new Gate(readiness));
+    gate.setOrder(Ordered.HIGHEST_PRECEDENCE);
+    gate.addUrlPatterns("/*");
+    gate.setAsyncSupported(true);
+    return gate;
+  }
+
+  @Bean
+  HttpEntry httpEntry(DromedarySettings settings) {
+    return new HttpEntry(new BodyReader(settings.limits().maxBodyBytes(), settings.limits().bodyDeadline()));
+  }
+
+  @Bean
+  ServletBinding dromedaryHttpBinding(@Lazy CamelContext context) {
+    return new ServletBinding(new AccountRoute(context));
+  }
+
+  /** Calls the account route on the exchange whose stream has ended. */
+  private static final class AccountRoute implements ServletBinding.AfterStream {
+    private final CamelContext context;
+    private volatile Producer account;
+
+    AccountRoute(CamelContext context) {
+      this.context = context;
+    }
+
+    @Override
+    public void settle(Exchange exchange) {
+      try {
+        Producer producer = account;
+        if (producer == null) {
+          producer = context.getEndpoint("direct:account").createProducer();
+          producer.start();
+          account = producer;
+        }
+        producer.process(exchange);
+      } catch (RuntimeException e) {
+        throw e;
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+      if (exchange.getException() instanceof RuntimeException failed) {
+        exchange.setException(null);
+        throw failed;
+      }
+    }
+  }
+}

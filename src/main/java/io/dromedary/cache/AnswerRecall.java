@@ -1,0 +1,107 @@
+package io.dromedary.cache;
+
+import io.dromedary.catalog.Bill;
+import io.dromedary.catalog.Recall;
+import io.dromedary.chat.Answer;
+import io.dromedary.chat.Caller;
+import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.ChatResponse;
+import io.dromedary.chat.KeptResponse;
+import io.dromedary.chat.Problem;
+import io.dromedary.chat.ProviderFailure;
+import java.time.Clock;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** Recalls answers and remembers them: the bean of {@code recall-answer} and {@code account}. */
+public final class AnswerRecall {
+  private final AnswerCache cache;
+  private final CachePolicy policy;
+  private final Coalescer coalescer;
+  private final Clock clock;
+  private final boolean enabled;
+
+  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled) {
+    this.cache = cache;
+    this.policy = policy;
+    this.coalescer = coalescer;
+    this.clock = clock;
+    this.enabled = enabled;
+  }
+
+  /** @throws Problem 400 for a cache header that means nothing */
+  public Recollection begin(Caller caller, ChatRequest request) {
+    CachePolicy.Mode mode = policy.mode(request);
+    boolean touches = enabled && (mode.reads() || mode.stores());
+    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(caller.project(), request) : "");
+  }
+
+  /**
+   * Decides what was recalled. Without a find, the first of several equal requests goes on to ask; the others wait here for its answer (C4).
+   *
+   * @param found what the cache had, null if nothing
+   * @return the recalled answer, null when it must be asked for
+   * @throws Problem 404 when only the cache may be asked
+   * @throws RuntimeException the failure of the equal request that was waited for
+   */
+  public @Nullable CachedAnswer recall(Recollection recollection, @Nullable CachedAnswer found, ChatRequest request) {
+    if (found != null) {
+      return found.hit();
+    }
+    if (recollection.mode() == CachePolicy.Mode.ONLY) {
+      throw policy.notInCache();
+    }
+    if (!recollection.mode().coalesces()) {
+      return null;
+    }
+    Coalescer.Turn turn = coalescer.join(recollection.key());
+    recollection.turn(turn);
+    if (turn.leads()) {
+      // One that has just been answered may have been kept between our look and our turn.
+      CachedAnswer now = cache.get(recollection.key());
+      if (now != null) {
+        turn.answered(now);
+        return now.hit();
+      }
+      return null;
+    }
+    return turn.await(request.remaining(clock.instant()));
+  }
+
+  /** The answer to give, null when nothing was recalled. */
+  public @Nullable KeptResponse answer(@Nullable CachedAnswer recalled) {
+    return recalled == null ? null : recalled.kept();
+  }
+
+  /** What to tell of it in headers and on the bill. */
+  public Recall report(Recollection recollection, @Nullable CachedAnswer recalled) {
+    if (recalled != null) {
+      return new Recall("hit", recollection.key(), recalled.model(), recalled.provider(), recalled.cost(), null);
+    }
+    return recollection.mode().reads() ? Recall.miss(recollection.key()) : Recall.BYPASS;
+  }
+
+  /** The request is over: keeps its answer if it is whole and good, and tells those that wait for it. */
+  public void over(@Nullable Recollection recollection, @Nullable Caller caller, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
+    if (recollection == null) {
+      return;
+    }
+    Coalescer.Turn turn = recollection.turn();
+    if (bill != null && "ok".equals(bill.status()) && answer instanceof ChatResponse whole && caller != null && (turn != null || recollection.mode().stores())) {
+      CachedAnswer kept = CachedAnswer.of(caller.project(), whole, bill.servedModel(), bill.provider(), bill.cost(), Instant.now(clock));
+      if (recollection.mode().stores() && policy.keeps(whole) && policy.keeps(kept)) {
+        cache.put(recollection.key(), kept);
+      }
+      if (turn != null) {
+        turn.answered(kept);
+      }
+    } else if (turn != null) {
+      boolean sharedFate = thrown instanceof Problem || thrown instanceof ProviderFailure failure && failure.kind() != ProviderFailure.Kind.CANCELLED;
+      if (sharedFate) {
+        turn.failed((RuntimeException) thrown);
+      } else {
+        turn.close();
+      }
+    }
+  }
+}

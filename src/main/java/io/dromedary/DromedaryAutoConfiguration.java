@@ -1,0 +1,204 @@
+package io.dromedary;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import io.dromedary.access.AdminToken;
+import io.dromedary.access.CallerRegistry;
+import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.AnswerRecall;
+import io.dromedary.cache.CacheKey;
+import io.dromedary.cache.CachePolicy;
+import io.dromedary.cache.CachedAnswer;
+import io.dromedary.cache.Coalescer;
+import io.dromedary.camel.Ingress;
+import io.dromedary.camel.RankedFailover;
+import io.dromedary.camel.RecalledAnswer;
+import io.dromedary.camel.RequestIds;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Reloadable;
+import io.dromedary.client.Problems;
+import io.dromedary.client.chatcompletions.ChatRequestReader;
+import io.dromedary.client.chatcompletions.ModelList;
+import io.dromedary.client.chatcompletions.Replies;
+import io.dromedary.insight.RequestMetrics;
+import io.dromedary.limit.BodyBudget;
+import io.dromedary.limit.InFlight;
+import io.dromedary.provider.CallWatch;
+import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.ranking.FailoverRules;
+import io.dromedary.server.HttpEntry;
+import io.dromedary.server.Readiness;
+import io.dromedary.spend.Accountant;
+import io.dromedary.spend.AttemptBook;
+import io.dromedary.spend.Ledger;
+import io.dromedary.spend.Outbox;
+import io.dromedary.spend.Store;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.camel.CamelContext;
+import org.apache.camel.spring.boot.CamelContextConfiguration;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Import;
+import org.springframework.context.annotation.Scope;
+
+/** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
+@AutoConfiguration
+@EnableConfigurationProperties(DromedarySettings.class)
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class})
+public class DromedaryAutoConfiguration {
+  @Bean
+  Clock dromedaryClock() {
+    return Clock.systemUTC();
+  }
+
+  @Bean
+  Readiness dromedaryReadiness() {
+    Readiness readiness = new Readiness();
+    readiness.expect("routes");
+    return readiness;
+  }
+
+  @Bean
+  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness) {
+    return new CamelContextConfiguration() {
+      @Override
+      public void beforeApplicationStart(CamelContext context) {
+        // Readiness waits for what comes after.
+      }
+
+      @Override
+      public void afterApplicationStart(CamelContext context) {
+        readiness.ready("routes");
+      }
+    };
+  }
+
+  @Bean
+  Drain dromedaryDrain(Readiness readiness, InFlight inFlight, CallWatch calls, DromedarySettings settings) {
+    return new Drain(readiness, () -> inFlight.underWay() + inFlight.openStreams(), calls, settings.timeouts().drain());
+  }
+
+  // Entries
+
+  @Bean
+  Ingress ingress(ObjectProvider<HttpEntry> http, BodyBudget bodies, DromedarySettings settings) {
+    return new Ingress(http.getIfAvailable(), new RequestIds(), settings.limits().maxBodyBytes(), bodies);
+  }
+
+  @Bean
+  BodyBudget bodyBudget(DromedarySettings settings) {
+    return new BodyBudget(settings.limits().bodiesBeingRead(), Runtime.getRuntime().maxMemory() / 4);
+  }
+
+  @Bean
+  AdminToken adminToken(DromedarySettings settings) throws IOException {
+    return AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT));
+  }
+
+  @Bean
+  CallerRegistry callerRegistry(AdminToken adminToken, Clock clock) {
+    return new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock);
+  }
+
+  @Bean
+  ChatRequestReader chatRequestReader(DromedarySettings settings) {
+    return new ChatRequestReader(settings.timeouts().request(), settings.limits().maxMessages(), settings.limits().maxN());
+  }
+
+  @Bean
+  InFlight inFlight(DromedarySettings settings) {
+    int perProject = settings.limits().inFlightPerProject();
+    return new InFlight(settings.limits().inFlight(), settings.limits().openStreams(), caller -> caller.keyId().isEmpty() ? 0 : perProject);
+  }
+
+  @Bean
+  Replies replies() {
+    return new Replies();
+  }
+
+  @Bean
+  ModelList modelList(Clock clock) {
+    return new ModelList(clock);
+  }
+
+  // Caches
+
+  @Bean
+  Cache<String, CachedAnswer> answers(DromedarySettings settings) {
+    return AnswerCache.store(settings.cache().maxBytes(), settings.cache().ttl());
+  }
+
+  @Bean
+  AnswerCache answerCache(Cache<String, CachedAnswer> answers, Clock clock) {
+    return new AnswerCache(answers, clock);
+  }
+
+  @Bean
+  AnswerRecall answerRecall(AnswerCache cache, Clock clock, DromedarySettings settings) {
+    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled());
+  }
+
+  @Bean
+  RecalledAnswer recalledAnswer() {
+    return new RecalledAnswer();
+  }
+
+  // Models
+
+  @Bean
+  Reloadable<ModelCatalog> modelCatalog() {
+    return new Reloadable<>(() -> BundleFiles.read("config/models.yaml"), bytes -> ModelCatalog.read(bytes, "config/models.yaml"));
+  }
+
+  @Bean
+  FailoverRules failoverRules(ProviderAccounts accounts, DromedarySettings settings) {
+    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(), accounts::available);
+  }
+
+  /** One per use: a load balancer keeps the children of the route it stands in. */
+  @Bean
+  @Scope("prototype")
+  RankedFailover rankedFailover(FailoverRules rules) {
+    return new RankedFailover(rules, Problems::chainExhausted);
+  }
+
+  // Money
+
+  @Bean(destroyMethod = "close")
+  Store store(DromedarySettings settings) {
+    return Store.open(Path.of(settings.stateDir()), settings.databaseUrl().isBlank() ? null : settings.databaseUrl());
+  }
+
+  @Bean
+  Outbox outbox(Store store, DromedarySettings settings, Clock clock) {
+    List<String> sinks = Arrays.stream(settings.costSink().split(",")).map(String::strip).filter(sink -> !sink.isEmpty()).toList();
+    return new Outbox(store, sinks, clock);
+  }
+
+  @Bean(destroyMethod = "close")
+  Ledger ledger(Store store, Outbox outbox, Clock clock) {
+    return new Ledger(store, outbox, clock);
+  }
+
+  @Bean
+  AttemptBook attemptBook(Ledger ledger) {
+    return new AttemptBook(ledger, 4_096);
+  }
+
+  @Bean
+  Accountant accountant(Accountant.Baseline baseline, DromedarySettings settings) {
+    return new Accountant(baseline, settings.interactionLog().text(), request -> CacheKey.of("", request));
+  }
+
+  @Bean
+  RequestMetrics requestMetrics(MeterRegistry registry) {
+    return new RequestMetrics(registry);
+  }
+}

@@ -1,0 +1,218 @@
+package io.dromedary.provider.openai;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Model;
+import io.dromedary.chat.Json;
+import io.dromedary.chat.Problem;
+import io.dromedary.provider.openai.Dialect.Quirk;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+
+/** The messages of one request in a dialect. Copies only those that must change; the list itself if any does. */
+final class Messages {
+  /** What an answer of ours may hold and a client may send back, and only some providers take. */
+  private static final List<String> REASONING = List.of("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking", "signature");
+  private static final Set<String> SPOKEN = Set.of("role", "content");
+  private static final Set<String> ASSISTANT = Set.of("role", "content", "tool_calls", "function_call", "prefix");
+  private static final Set<String> TOOL = Set.of("role", "content", "tool_call_id");
+  private static final Set<String> MISTRAL_TOOL = Set.of("role", "content", "tool_call_id", "name");
+  private static final Set<String> FUNCTION = Set.of("role", "content", "name");
+  /** Longest tool call id that OpenAI takes. */
+  private static final int MAX_ID = 40;
+  private static final String ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+  private final Dialect dialect;
+  private final boolean takesReasoning;
+  private final List<String> dropped;
+
+  Messages(Dialect dialect, Model model, List<String> dropped) {
+    this.dialect = dialect;
+    // DeepSeek's first reasoners answer 400 to their own reasoning, later ones want it back inside a tool loop
+    this.takesReasoning = dialect.has(Quirk.TAKES_REASONING) && !(dialect == Dialect.DEEPSEEK && (model.name().contains("reasoner") || model.name().contains("-r1")));
+    this.dropped = dropped;
+  }
+
+  ArrayNode of(ArrayNode given) {
+    ArrayNode changed = null;
+    String before = "";
+    for (int i = 0; i < given.size(); i++) {
+      JsonNode message = given.get(i);
+      String role = message.path("role").asText();
+      JsonNode own = message instanceof ObjectNode object ? translate(object, role, i == given.size() - 1) : message;
+      boolean bridge = dialect.has(Quirk.MISTRAL_TURNS) && "user".equals(role) && "tool".equals(before);
+      if (changed == null && (own != message || bridge)) {
+        changed = Json.array();
+        for (int j = 0; j < i; j++) {
+          changed.add(given.get(j));
+        }
+      }
+      if (changed != null) {
+        if (bridge) {
+          // Mistral answers 400 to a user turn right after tool results
+          changed.addObject().put("role", "assistant").put("content", "Understood.");
+        }
+        changed.add(own);
+      }
+      before = role;
+    }
+    return changed == null ? given : changed;
+  }
+
+  private ObjectNode translate(ObjectNode message, String role, boolean last) {
+    ObjectNode own = message;
+    if ("developer".equals(role) && dialect.has(Quirk.NO_DEVELOPER)) {
+      own = mine(own, message).put("role", "system");
+    }
+    if ("function".equals(role) && dialect.has(Quirk.NO_FUNCTIONS)) {
+      throw Problem.badField("messages", "a message has the role `function`, which this provider does not take; send it as `tool`");
+    }
+    if (!takesReasoning) {
+      for (String field : REASONING) {
+        if (own.has(field)) {
+          own = mine(own, message);
+          own.remove(field);
+        }
+      }
+    }
+    if (dialect.has(Quirk.STRICT_MESSAGES)) {
+      own = strict(own, message, role);
+    }
+    if (dialect.has(Quirk.PLAIN_PARTS)) {
+      own = plain(own, message);
+    }
+    own = ids(own, message);
+    if (last && dialect.has(Quirk.MISTRAL_TURNS) && "assistant".equals(role) && !own.has("tool_calls")) {
+      own = mine(own, message).put("prefix", true);
+    }
+    return own;
+  }
+
+  private static ObjectNode mine(ObjectNode own, ObjectNode given) {
+    if (own != given) {
+      return own;
+    }
+    ObjectNode copy = Json.object();
+    copy.setAll(given);
+    return copy;
+  }
+
+  private ObjectNode strict(ObjectNode own, ObjectNode given, String role) {
+    Set<String> known = switch (role) {
+      case "assistant" -> ASSISTANT;
+      case "tool" -> dialect == Dialect.MISTRAL ? MISTRAL_TOOL : TOOL;
+      case "function" -> FUNCTION;
+      default -> SPOKEN;
+    };
+    for (Iterator<String> names = given.fieldNames(); names.hasNext();) {
+      String name = names.next();
+      if (!known.contains(name)) {
+        own = mine(own, given);
+        own.remove(name);
+        if ("name".equals(name)) {
+          note(dropped, "messages.name");
+        }
+      }
+    }
+    return own;
+  }
+
+  private ObjectNode plain(ObjectNode own, ObjectNode given) {
+    if (own.has("cache_control")) {
+      own = mine(own, given);
+      own.remove("cache_control");
+      note(dropped, "cache_control");
+    }
+    JsonNode content = own.path("content");
+    boolean marked = false;
+    for (JsonNode part : content) {
+      marked |= part.has("cache_control");
+    }
+    if (marked) {
+      ArrayNode parts = Json.array();
+      for (JsonNode part : content) {
+        if (part instanceof ObjectNode object) {
+          ObjectNode copy = Json.object();
+          copy.setAll(object);
+          copy.remove("cache_control");
+          parts.add(copy);
+        } else {
+          parts.add(part);
+        }
+      }
+      own = mine(own, given);
+      own.set("content", parts);
+      note(dropped, "cache_control");
+    }
+    return own;
+  }
+
+  private ObjectNode ids(ObjectNode own, ObjectNode given) {
+    String answered = own.path("tool_call_id").asText("");
+    if (!answered.isEmpty()) {
+      String id = id(answered);
+      if (!id.equals(answered)) {
+        own = mine(own, given).put("tool_call_id", id);
+      }
+    }
+    JsonNode calls = own.path("tool_calls");
+    boolean changes = false;
+    for (JsonNode call : calls) {
+      changes |= !id(call.path("id").asText("")).equals(call.path("id").asText("")) || dialect.has(Quirk.PLAIN_PARTS) && call.has("extra_content")
+          || dialect.has(Quirk.STRICT_MESSAGES) && call.has("index");
+    }
+    if (changes) {
+      ArrayNode copies = Json.array();
+      for (JsonNode call : calls) {
+        ObjectNode copy = Json.object();
+        if (call instanceof ObjectNode object) {
+          copy.setAll(object);
+        }
+        copy.put("id", id(call.path("id").asText("")));
+        copy.remove(List.of("extra_content", "index"));
+        copies.add(copy);
+      }
+      own = mine(own, given);
+      own.set("tool_calls", copies);
+    }
+    return own;
+  }
+
+  /** The id as this provider takes it: the same for a call and its result, today and tomorrow. */
+  private String id(String given) {
+    if (dialect.has(Quirk.MISTRAL_TURNS)) {
+      return nineCharacters(given);
+    }
+    return dialect.has(Quirk.REASONING_MODELS) && given.length() > MAX_ID ? "call_" + hash(given, 10) : given;
+  }
+
+  static String nineCharacters(String id) {
+    boolean fits = id.length() == 9;
+    for (int i = 0; fits && i < 9; i++) {
+      fits = ALPHABET.indexOf(id.charAt(i)) >= 0;
+    }
+    return fits ? id : hash(id, 9);
+  }
+
+  /** FNV-1a, 64 bits, in base 62. */
+  private static String hash(String id, int length) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = 0; i < id.length(); i++) {
+      hash = (hash ^ id.charAt(i)) * 0x100000001b3L;
+    }
+    char[] text = new char[length];
+    for (int i = 0; i < length; i++) {
+      text[i] = ALPHABET.charAt((int) Long.remainderUnsigned(hash, 62));
+      hash = Long.divideUnsigned(hash, 62);
+    }
+    return new String(text);
+  }
+
+  static void note(List<String> dropped, String parameter) {
+    if (!dropped.contains(parameter)) {
+      dropped.add(parameter);
+    }
+  }
+}

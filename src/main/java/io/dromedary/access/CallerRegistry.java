@@ -1,0 +1,151 @@
+package io.dromedary.access;
+
+import io.dromedary.chat.Caller;
+import io.dromedary.chat.Inbound;
+import io.dromedary.chat.Problem;
+import io.dromedary.chat.Secret;
+import java.io.IOException;
+import java.time.Clock;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Knows who asks, by the key that was sent. Without projects the gateway is open: any key, or none, is project {@code default} (or the one that {@code x-dromedary-project} names).
+ */
+public final class CallerRegistry {
+  /** Where {@code callers.yaml} comes from. */
+  public interface Source {
+    byte[] read() throws IOException;
+  }
+
+  /** Names a project of an open gateway; means nothing once keys do. */
+  public static final String PROJECT_HEADER = "x-dromedary-project";
+
+  private static final Caller ADMIN = new Caller("admin", "admin-token", true, Set.of());
+
+  private record Version(int number, Callers callers) {}
+
+  private final String name;
+  private final Source source;
+  private final Secret adminToken;
+  private final Clock clock;
+  private volatile Version version;
+
+  /**
+   * Reads the file.
+   *
+   * @param name of the file, for messages
+   * @throws IllegalArgumentException naming the file, the keys and the allowed values, if it is wrong
+   */
+  public CallerRegistry(String name, Source source, Secret adminToken, Clock clock) {
+    this.name = name;
+    this.source = source;
+    this.adminToken = adminToken;
+    this.clock = clock;
+    this.version = new Version(1, load());
+  }
+
+  private Callers load() {
+    try {
+      return Callers.parse(name, source.read());
+    } catch (IOException e) {
+      throw new IllegalArgumentException(name + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Reads the file again and swaps it in whole; a wrong file changes nothing.
+   *
+   * @return the new version's number
+   * @throws IllegalArgumentException as the constructor
+   */
+  public synchronized int reload() {
+    Callers fresh = load();
+    version = new Version(version.number() + 1, fresh);
+    return version.number();
+  }
+
+  public int version() {
+    return version.number();
+  }
+
+  /** No projects: everyone may ask. */
+  public boolean isOpen() {
+    return version.callers().isEmpty();
+  }
+
+  public List<Project> projects() {
+    return version.callers().projects();
+  }
+
+  /** The project, null if it is not configured (the open gateway's are not). */
+  public @Nullable Project project(String id) {
+    return version.callers().project(id);
+  }
+
+  /**
+   * Who asks.
+   *
+   * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 400 for an odd {@code x-dromedary-project} at an open gateway
+   */
+  public Caller identify(Inbound in) {
+    Callers callers = version.callers();
+    if (callers.isEmpty()) {
+      return open(in.header(PROJECT_HEADER));
+    }
+    String presented = presented(in);
+    if (presented == null) {
+      throw Problem.unauthorized();
+    }
+    Callers.Key key = callers.key(ApiKey.sha256(presented));
+    if (key == null || key.expires() != null && !clock.instant().isBefore(key.expires())) {
+      throw Problem.unauthorized();
+    }
+    return key.caller();
+  }
+
+  private static Caller open(@Nullable String project) {
+    if (project == null || project.equals(Caller.OPEN.project())) {
+      return Caller.OPEN;
+    }
+    if (!Callers.isName(project)) {
+      throw Problem.badField(PROJECT_HEADER, "the header `" + PROJECT_HEADER + "` must be 1 to 64 letters, digits, `.`, `_` or `-`");
+    }
+    return new Caller(project, "", false, Set.of());
+  }
+
+  /** Lets only the admin token pass, also at an open gateway. @throws Problem 401, the same for every other key */
+  public Caller requireAdmin(Inbound in) {
+    String presented = presented(in);
+    if (presented == null || adminToken.isEmpty() || !Secret.of(presented).equals(adminToken)) {
+      throw Problem.unauthorized();
+    }
+    return ADMIN;
+  }
+
+  /** The one key that was sent; null for none or for two that differ. */
+  private static @Nullable String presented(Inbound in) {
+    String bearer = bearer(in.header("authorization"));
+    String found = bearer;
+    for (String header : new String[] {"x-api-key", "api-key"}) {
+      String value = in.header(header);
+      if (value != null && !value.isBlank()) {
+        String key = value.strip();
+        if (found != null && !found.equals(key)) {
+          return null;
+        }
+        found = key;
+      }
+    }
+    return found;
+  }
+
+  private static @Nullable String bearer(@Nullable String authorization) {
+    if (authorization == null || !authorization.regionMatches(true, 0, "Bearer ", 0, 7)) {
+      return null;
+    }
+    String token = authorization.substring(7).strip();
+    return token.isEmpty() ? null : token;
+  }
+}

@@ -1,0 +1,138 @@
+package io.dromedary.limit;
+
+import io.dromedary.chat.Caller;
+import io.dromedary.chat.Problem;
+import java.time.Duration;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.ToIntFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Permits for requests under way: so many per node and per project, and apart from them open streams, which last long and cost little. Nobody waits: when it is full the answer is no, at once.
+ */
+public final class InFlight {
+  public static final int DEFAULT_PER_NODE = 200;
+  public static final int DEFAULT_PER_PROJECT = 32;
+  public static final int DEFAULT_STREAMS = 2_000;
+  private static final Duration SOON = Duration.ofSeconds(1);
+
+  private final int perNode;
+  private final int streamsPerNode;
+  private final ToIntFunction<Caller> perProject;
+  private final Counter node = new Counter();
+  private final Counter streams = new Counter();
+  private final ConcurrentHashMap<String, Counter> projects = new ConcurrentHashMap<>();
+  private final LongAdder rejected = new LongAdder();
+
+  /** With the defaults: 200 per node, 32 per project that has a key, 2,000 streams. */
+  public InFlight() {
+    this(DEFAULT_PER_NODE, DEFAULT_STREAMS, caller -> caller.keyId().isEmpty() ? 0 : DEFAULT_PER_PROJECT);
+  }
+
+  /** @param perProject a caller's own limit; 0 for none but the node's, as for the open gateway's callers */
+  public InFlight(int perNode, int streamsPerNode, ToIntFunction<Caller> perProject) {
+    this.perNode = perNode;
+    this.streamsPerNode = streamsPerNode;
+    this.perProject = perProject;
+  }
+
+  /**
+   * Lets a request in.
+   *
+   * @return a permit that must be released once
+   * @throws Problem 429 when its project is full, 503 when the node is, both with a retry-after of one second
+   */
+  public Permit enter(Caller caller) {
+    int limit = perProject.applyAsInt(caller);
+    Counter project = null;
+    if (limit > 0) {
+      project = projects.computeIfAbsent(caller.project(), p -> new Counter());
+      if (!project.take(1, limit)) {
+        rejected.increment();
+        throw Problem.overloaded(429, "project `" + caller.project() + "` has " + limit + " requests under way, its limit; wait for one to end", SOON);
+      }
+    }
+    if (!node.take(1, perNode)) {
+      if (project != null) {
+        project.give(1);
+      }
+      rejected.increment();
+      throw Problem.overloaded(503, "the gateway has " + perNode + " requests under way, its limit", SOON);
+    }
+    return new Permit(project);
+  }
+
+  /** Requests under way, open streams not counted. */
+  public int underWay() {
+    return (int) node.get();
+  }
+
+  public int underWay(String project) {
+    Counter counter = projects.get(project);
+    return counter == null ? 0 : (int) counter.get();
+  }
+
+  public int openStreams() {
+    return (int) streams.get();
+  }
+
+  /** Requests turned away since the start. */
+  public long rejected() {
+    return rejected.sum();
+  }
+
+  /** One request's place. Safe to use from any thread. */
+  public final class Permit implements AutoCloseable {
+    private static final int UNDER_WAY = 0;
+    private static final int STREAMING = 1;
+    private static final int RELEASED = 2;
+
+    private final @Nullable Counter project;
+    private final AtomicInteger state = new AtomicInteger(UNDER_WAY);
+
+    private Permit(@Nullable Counter project) {
+      this.project = project;
+    }
+
+    /**
+     * Moves to the open streams, once a stream has opened; the place among the requests is free again.
+     *
+     * @return false if the streams are full or the permit is released or moved already: it then stays what it is
+     */
+    public boolean toStream() {
+      if (state.get() != UNDER_WAY || !streams.take(1, streamsPerNode)) {
+        return false;
+      }
+      if (state.compareAndSet(UNDER_WAY, STREAMING)) {
+        leaveRequests();
+        return true;
+      }
+      streams.give(1);
+      return false;
+    }
+
+    /** Gives the place back; again does nothing. */
+    public void release() {
+      int before = state.getAndSet(RELEASED);
+      if (before == UNDER_WAY) {
+        leaveRequests();
+      } else if (before == STREAMING) {
+        streams.give(1);
+      }
+    }
+
+    private void leaveRequests() {
+      node.give(1);
+      if (project != null) {
+        project.give(1);
+      }
+    }
+
+    @Override
+    public void close() {
+      release();
+    }
+  }
+}

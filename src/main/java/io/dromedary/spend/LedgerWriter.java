@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 final class LedgerWriter implements Runnable {
   /** Entries in one transaction at most; bounds how long the first of them waits. */
   private static final int GROUP = 512;
+  /** After a group of so many it waits a moment for more to join the next: a commit costs as much as a dozen rows. A quiet ledger commits at once. */
+  private static final int BUSY = 4;
+  private static final long GATHER_NANOS = 500_000;
   private static final long BEAT_MS = 5_000;
   private static final long RETRY_MS = 200;
   private static final Logger LOG = System.getLogger(Ledger.class.getName());
@@ -64,6 +68,7 @@ final class LedgerWriter implements Runnable {
   private long lastBeatLow;
   private long lastRecoveryMs;
   private long retryAtNanos;
+  private int lastGroup;
 
   private volatile boolean down;
   private volatile boolean closing;
@@ -160,10 +165,14 @@ final class LedgerWriter implements Runnable {
         group.clear();
         Entry first = queue.poll(down ? RETRY_MS : BEAT_MS, TimeUnit.MILLISECONDS);
         if (first != null) {
+          if (lastGroup >= BUSY && queue.size() < GROUP) {
+            LockSupport.parkNanos(GATHER_NANOS);
+          }
           group.add(first);
           queue.drainTo(group, GROUP - 1);
           group.removeIf(entry -> entry instanceof Entry.Settle settle && settle.bill == WAKE);
         }
+        lastGroup = group.size();
         if (down && System.nanoTime() - retryAtNanos >= 0) {
           comeBack();
         }
@@ -316,10 +325,14 @@ final class LedgerWriter implements Runnable {
     rows.request(seq, bill, cost, now);
     rows.interaction(seq, bill, now);
     int events = 0;
+    // in the order of settlement, not of the start: a relay that reads in this order skips nothing
+    long eventSeq = settle.events.isEmpty() ? 0 : sequence.next();
     for (CostEvents.Event event : settle.events) {
       for (String sink : outbox.sinks()) {
-        rows.event(events % Sequence.MAX_ATTEMPT == 0 && events > 0 ? (seq = sequence.next()) : seq + events % Sequence.MAX_ATTEMPT, event, sink, now);
-        events++;
+        rows.event(eventSeq + events % (Sequence.MAX_ATTEMPT + 1), event, sink, now);
+        if (++events % (Sequence.MAX_ATTEMPT + 1) == 0) {
+          eventSeq = sequence.next();
+        }
       }
     }
     return events;
@@ -538,11 +551,12 @@ final class LedgerWriter implements Runnable {
       LOG.log(Level.ERROR, backlog.size() + " settlements could not be written before the stop; the next start charges their attempts at their upper bound");
     }
     try {
-      if (open.isEmpty() && voids.isEmpty() && !down) {
+      if (!down && !voids.isEmpty()) {
+        transact(List.of());
+      }
+      if (!down && open.isEmpty()) {
         nodes.leave(connected(), slot);
         connected().commit();
-      } else if (!down) {
-        write(List.of());
       }
     } catch (SQLException e) {
       LOG.log(Level.WARNING, "the ledger could not sign off: " + e.getMessage());

@@ -8,6 +8,7 @@ import java.time.Clock;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 
 /** Measures the ledger: requests (begin + settle) a second and CPU each. Arguments: callers, seconds, sinks, PostgreSQL URL or "". Not run by the build. */
 public final class LedgerBench {
@@ -20,10 +21,12 @@ public final class LedgerBench {
     try (Store store = Store.open(dir.resolve("data"), url)) {
       Outbox outbox = new Outbox(store, sinks, Clock.systemUTC());
       try (Ledger ledger = new Ledger(store, outbox, Clock.systemUTC())) {
-        run(ledger, "warm-up", callers, 4, false);
-        run(ledger, "begin+settle", callers, seconds, false);
-        run(ledger, "note (hits)", callers, Math.min(seconds, 4), true);
-        run(ledger, "one caller", 1, Math.min(seconds, 4), false);
+        run(ledger, "warm-up", callers, 4, false, 0);
+        run(ledger, "begin+settle", callers, seconds, false, 0);
+        run(ledger, "paced 8 ms", callers, seconds, false, 8);
+        run(ledger, "paced 64 ms", callers, Math.min(seconds, 4), false, 64);
+        run(ledger, "note (hits)", callers, Math.min(seconds, 4), true, 0);
+        run(ledger, "one caller", 1, Math.min(seconds, 4), false, 0);
       }
       try (var files = Files.walk(dir)) {
         System.out.printf("store %,d KiB%n", files.filter(Files::isRegularFile).mapToLong(file -> file.toFile().length()).sum() / 1024);
@@ -33,7 +36,7 @@ public final class LedgerBench {
 
   private static final AtomicInteger IDS = new AtomicInteger();
 
-  private static void run(Ledger ledger, String name, int callers, int seconds, boolean hits) throws Exception {
+  private static void run(Ledger ledger, String name, int callers, int seconds, boolean hits, long pauseMs) throws Exception {
     AtomicLong done = new AtomicLong();
     AtomicLong waited = new AtomicLong();
     long cpu = cpu();
@@ -52,6 +55,11 @@ public final class LedgerBench {
             ledger.note(bill);
           } else {
             ledger.begin(bill.attempts().get(0), id, "default");
+            if (pauseMs > 0) {
+              long pause = System.nanoTime();
+              LockSupport.parkNanos(pauseMs * 1_000_000);
+              t += System.nanoTime() - pause;
+            }
             ledger.settle(bill);
           }
           waited.addAndGet(System.nanoTime() - t);

@@ -1,0 +1,64 @@
+package io.dromedary.bench;
+
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What one target did in one run: every latency (no histogram rounds them), errors by kind. Times are nanoseconds. */
+final class Result {
+  final Samples latency = new Samples();
+  final Samples firstChunk = new Samples();
+  final Map<String, Integer> errors = new TreeMap<>();
+  long ok;
+  long chunks;
+  long cacheHits;
+  long elapsedNanos;
+  String firstError = "";
+
+  void fail(String kind, String detail) {
+    errors.merge(kind, 1, Integer::sum);
+    if (firstError.isEmpty()) {
+      firstError = kind + (detail.isEmpty() ? "" : ": " + detail);
+    }
+  }
+
+  long failed() {
+    return errors.values().stream().mapToInt(Integer::intValue).sum();
+  }
+
+  double perSecond() {
+    return ok * 1e9 / Math.max(1, elapsedNanos);
+  }
+
+  /** A growing list of numbers that knows its quantiles. */
+  static final class Samples {
+    private long[] values = new long[4096];
+    private int size;
+    private boolean sorted;
+
+    void add(long value) {
+      if (size == values.length) {
+        values = Arrays.copyOf(values, size * 2);
+      }
+      values[size++] = value;
+      sorted = false;
+    }
+
+    int size() {
+      return size;
+    }
+
+    /** The nearest-rank quantile in milliseconds, NaN without samples. */
+    double millis(double quantile) {
+      if (size == 0) {
+        return Double.NaN;
+      }
+      if (!sorted) {
+        Arrays.sort(values, 0, size);
+        sorted = true;
+      }
+      int rank = (int) Math.ceil(quantile * size) - 1;
+      return values[Math.max(0, Math.min(size - 1, rank))] / 1e6;
+    }
+  }
+}

@@ -10,16 +10,21 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 
 /**
- * Kills the gateway with {@code kill -9} at random moments under load, starts it again on the same state, and holds the ledger against what clients and the upstream saw (behaviour M1).
+ * Kills the gateway with {@code kill -9} at random moments under load, whole answers and streams by turns, starts it again on the same state, and holds the ledger against what clients and the upstream saw (behaviour M1).
  *
  * <p>Checked: each answered request has its ledger entry with exactly one attempt and a cost above zero; the upstream saw no request twice; the ledger's count of requests is not below
  * the upstream's count of calls.
  */
 final class KillBench {
   private static final int CONNECTIONS = 16;
+  /** About as many kills as a run has. */
+  private static final int KILLS = 20;
 
   private final Options options;
   private final Child mock;
@@ -37,9 +42,10 @@ final class KillBench {
     long seed = System.nanoTime();
     SplittableRandom random = new SplittableRandom(seed);
     System.out.println("\nkill -9: " + wanted + " requests, seed " + seed);
-    Bench.manner(mock, "delay=5&gap=0&record=1");
+    Bench.manner(mock, "delay=5&gap=1&chunks=20&record=1");
     int port = Child.freePort();
     Map<Long, String> answered = new LinkedHashMap<>();
+    Map<String, Integer> refused = new TreeMap<>();
     long sent = 0;
     int kills = 0;
     double slowestStart = 0;
@@ -51,24 +57,32 @@ final class KillBench {
         slowestStart = Math.max(slowestStart, (System.nanoTime() - start) / 1e9);
         Target target = Target.of("gateway", gateway.baseUrl, options.text("model"), gateway.view);
         AtomicBoolean dead = new AtomicBoolean();
+        CountDownLatch enough = new CountDownLatch(1);
         long[] done = {0};
-        long afterMillis = 200 + random.nextLong(1500);
+        long killAfter = 1 + random.nextLong(2 * wanted / KILLS);
+        long thenNanos = random.nextLong(5_000_000);
         Thread killer = new Thread(() -> {
           try {
-            Thread.sleep(afterMillis);
-            dead.set(true);
+            enough.await();
+            LockSupport.parkNanos(thenNanos);
             gateway.kill();
+            dead.set(true);
           } catch (InterruptedException ended) {
             Thread.currentThread().interrupt();
           }
         }, "killer");
         killer.start();
-        LoadClient.closedLoop(target, Shape.whole(240), CONNECTIONS, 30, wanted - sent, new LoadClient.Listener() {
+        Shape shape = kills % 2 == 0 ? Shape.whole(240) : Shape.stream(20, 240);
+        Result result = LoadClient.closedLoop(target, shape, CONNECTIONS, 30, Long.MAX_VALUE, new LoadClient.Listener() {
           @Override
-          public void finished(long number, String requestId, String problem) {
-            done[0]++;
+          public void finished(Target asked, long number, String requestId, String problem) {
+            if (++done[0] >= killAfter) {
+              enough.countDown();
+            }
             if (problem.isEmpty()) {
               answered.put(number, requestId);
+            } else if (problem.startsWith("status")) {
+              refused.merge(problem, 1, Integer::sum);
             }
           }
 
@@ -77,8 +91,9 @@ final class KillBench {
             return dead.get();
           }
         });
+        enough.countDown();
         killer.join();
-        sent += Math.max(1, done[0]);
+        sent += result.ok + CONNECTIONS;
         kills++;
       } finally {
         gateway.close();
@@ -86,10 +101,13 @@ final class KillBench {
     }
     try (Child gateway = Child.gateway(options, port, Bench.environment(mock, state))) {
       gateway.awaitReady("/health/readiness", Duration.ofSeconds(60));
+      if (!refused.isEmpty()) {
+        System.out.println("  refused: " + refused);
+      }
       judge(gateway, sent, kills, answered);
     }
     report.figure("kill -9, slowest restart to ready", slowestStart, "s", 8, 5, false);
-    Bench.manner(mock, "delay=0&record=0");
+    Bench.manner(mock, "delay=0&gap=0&record=0");
   }
 
   private void judge(Child gateway, long sent, int kills, Map<Long, String> answered) throws IOException, InterruptedException {
@@ -118,7 +136,7 @@ final class KillBench {
     }
     HttpResponse<String> usage = Child.get(gateway.baseUrl + "/usage?group_by=model");
     double ledgerRequests = usage.statusCode() == 200 ? sum(Json.read(usage.body()), "requests") : Double.NaN;
-    System.out.println("  " + kills + " kills, " + sent + " requests sent, " + answered.size() + " answered, " + providerCalls + " provider calls, " + twice + " prompts called more than once, "
+    System.out.println("  " + kills + " kills, " + sent + " requests, " + answered.size() + " answered, " + providerCalls + " provider calls, " + twice + " prompts called more than once, "
         + missing + " answers missing in the ledger, " + wrong + " with another number of attempts than one or no cost, ledger requests " + ledgerRequests);
     if (!sample.isEmpty()) {
       System.out.println("  first finding: " + sample.substring(0, Math.min(600, sample.length())));

@@ -24,11 +24,12 @@ final class LoadClient {
   /** Gets each finished exchange. */
   interface Listener {
     /**
-     * @param number the request's number in this run
+     * @param target whom it went to
+     * @param number the request's number in this process
      * @param requestId its {@code x-request-id}, "" when no head came
      * @param problem why it failed, "" when it did not
      */
-    void finished(long number, String requestId, String problem);
+    void finished(Target target, long number, String requestId, String problem);
 
     /** True when nothing more shall be sent. */
     default boolean stopped() {
@@ -519,7 +520,7 @@ final class LoadClient {
       busy = false;
       inFlight--;
       if (listener != null) {
-        listener.finished(number, requestId, problem);
+        listener.finished(lane.target, number, requestId, problem);
       }
       if (closeAfter) {
         close();
@@ -535,7 +536,7 @@ final class LoadClient {
         inFlight--;
         lane.result.fail(kind, detail);
         if (listener != null) {
-          listener.finished(number, requestId, kind);
+          listener.finished(lane.target, number, requestId, kind);
         }
         next();
       } else {

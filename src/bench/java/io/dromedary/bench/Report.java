@@ -59,9 +59,9 @@ final class Report {
 
   void print() {
     System.out.println();
-    System.out.printf("%-48s %12s %-10s %10s %10s  %s%n", "figure", "measured", "", "floor", "goal", "verdict");
+    System.out.printf("%-58s %12s %-10s %10s %10s  %s%n", "figure", "measured", "", "floor", "goal", "verdict");
     for (Figure figure : figures) {
-      System.out.printf(Locale.ROOT, "%-48s %12s %-10s %10s %10s  %s%n", figure.name, number(figure.value, figure.value < 10 ? 3 : 0), figure.unit, bar(figure.floor), bar(figure.goal), figure.verdict());
+      System.out.printf(Locale.ROOT, "%-58s %12s %-10s %10s %10s  %s%n", figure.name, number(figure.value, figure.value < 10 ? 3 : 0), figure.unit, bar(figure.floor), bar(figure.goal), figure.verdict());
     }
   }
 

@@ -30,6 +30,18 @@ final class Result {
     return ok * 1e9 / Math.max(1, elapsedNanos);
   }
 
+  /** Takes in another round of the same run. */
+  void add(Result round) {
+    latency.addAll(round.latency);
+    firstChunk.addAll(round.firstChunk);
+    round.errors.forEach((kind, count) -> errors.merge(kind, count, Integer::sum));
+    ok += round.ok;
+    chunks += round.chunks;
+    cacheHits += round.cacheHits;
+    elapsedNanos += round.elapsedNanos;
+    firstError = firstError.isEmpty() ? round.firstError : firstError;
+  }
+
   /** A growing list of numbers that knows its quantiles. */
   static final class Samples {
     private long[] values = new long[4096];
@@ -42,6 +54,12 @@ final class Result {
       }
       values[size++] = value;
       sorted = false;
+    }
+
+    void addAll(Samples others) {
+      for (int i = 0; i < others.size; i++) {
+        add(others.values[i]);
+      }
     }
 
     int size() {

@@ -9,6 +9,7 @@ import io.dromedary.cache.CacheKey;
 import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
+import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Ingress;
 import io.dromedary.camel.RankedFailover;
 import io.dromedary.camel.RecalledAnswer;
@@ -39,6 +40,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.apache.camel.CamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.springframework.beans.factory.ObjectProvider;
@@ -66,7 +68,7 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness) {
+  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness, CostRelays relays) {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
@@ -75,6 +77,11 @@ public class DromedaryAutoConfiguration {
 
       @Override
       public void afterApplicationStart(CamelContext context) {
+        try {
+          relays.start(context);
+        } catch (Exception e) {
+          throw new IllegalStateException("the relay of cost events cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK)", e);
+        }
         readiness.ready("routes");
       }
     };
@@ -178,8 +185,16 @@ public class DromedaryAutoConfiguration {
 
   @Bean
   Outbox outbox(Store store, DromedarySettings settings, Clock clock) {
-    List<String> sinks = Arrays.stream(settings.costSink().split(",")).map(String::strip).filter(sink -> !sink.isEmpty()).toList();
-    return new Outbox(store, sinks, clock);
+    return new Outbox(store, List.copyOf(sinks(settings).keySet()), clock);
+  }
+
+  @Bean
+  CostRelays costRelays(Outbox outbox, DromedarySettings settings) {
+    return new CostRelays(outbox, sinks(settings));
+  }
+
+  private static Map<String, String> sinks(DromedarySettings settings) {
+    return CostRelays.named(Arrays.stream(settings.costSink().split(",")).map(String::strip).filter(sink -> !sink.isEmpty()).toList());
   }
 
   @Bean(destroyMethod = "close")

@@ -64,6 +64,18 @@ public final class InFlight {
     return new Permit(project);
   }
 
+  /** Moves a request to the open streams, if there is room; else it stays where it is. */
+  public void streams(Permit permit) {
+    permit.toStream();
+  }
+
+  /** Gives a request's place back; null, for one that was never let in, is nothing to give. */
+  public void leave(@Nullable Permit permit) {
+    if (permit != null) {
+      permit.release();
+    }
+  }
+
   /** Requests under way, open streams not counted. */
   public int underWay() {
     return (int) node.get();

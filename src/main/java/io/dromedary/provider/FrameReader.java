@@ -51,6 +51,16 @@ public final class FrameReader {
     this.provider = provider;
   }
 
+  /** True if a whole frame has been read from the input already, so that {@link #next} need not wait. */
+  public boolean hasReady() {
+    for (int i = start; i < limit; i++) {
+      if (buffer[i] == '\n' && (!sse || i + 1 < limit && buffer[i + 1] == '\n' || i + 2 < limit && buffer[i + 1] == '\r' && buffer[i + 2] == '\n')) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /**
    * Waits for the next frame.
    *

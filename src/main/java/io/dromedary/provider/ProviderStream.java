@@ -40,6 +40,7 @@ final class ProviderStream implements ChatStream {
   private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable Duration firstToken;
   private boolean failed;
+  private boolean endedWhole;
 
   ProviderStream(ChatRequest request, Attempt attempt, ProviderAccount account, ProviderAccounts accounts, ProviderCall call, ClassicHttpResponse response, InputStream in, WireFormat.Framing framing,
       StreamDecoder decoder, long started) {
@@ -50,7 +51,7 @@ final class ProviderStream implements ChatStream {
     this.call = call;
     this.response = response;
     this.in = in;
-    this.frames = framing == WireFormat.Framing.SSE ? FrameReader.sse(in) : FrameReader.ndjson(in);
+    this.frames = new FrameReader(in, framing, account.id());
     this.decoder = decoder;
     this.started = started;
     // A caller who named a time meant all of it; otherwise an open stream may run on for ten minutes.
@@ -107,14 +108,16 @@ final class ProviderStream implements ChatStream {
   private @Nullable ObjectNode pull() {
     try {
       while (ready.isEmpty()) {
-        if (decoder.complete()) {
+        if (endedWhole || decoder.complete()) {
           finish();
           return null;
         }
-        FrameReader.Frame frame = frames.next();
+        Frame frame = frames.next();
         if (frame == null) {
-          if (decoder.complete()) {
-            continue;
+          if (decoder.wholeAtEnd()) {
+            endedWhole = true;
+            finish();
+            return null;
           }
           throw ProviderFailure.of(Kind.JUNK, account.id(), "provider `" + account.id() + "` ended its stream without its last event");
         }
@@ -190,7 +193,7 @@ final class ProviderStream implements ChatStream {
   @Override
   public Usage usage() {
     Usage reported = decoder.usage();
-    boolean counts = reported == null || reported.total() == 0 || !decoder.complete() && reported.output() == 0;
+    boolean counts = reported == null || reported.total() == 0 || !complete() && reported.output() == 0;
     if (!counts) {
       return reported;
     }
@@ -200,7 +203,7 @@ final class ProviderStream implements ChatStream {
 
   @Override
   public boolean complete() {
-    return decoder.complete() && !failed;
+    return (endedWhole || decoder.complete()) && !failed;
   }
 
   @Override

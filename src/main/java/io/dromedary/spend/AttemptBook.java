@@ -45,6 +45,6 @@ public final class AttemptBook {
   private Usd reserve(ChatRequest request, Model model, Price price) {
     long most = request.maxOutputTokens().orElse(model.maxOutputTokens() > 0 ? model.maxOutputTokens() : defaultMaxOutput);
     long choices = Math.max(1, request.json().path("n").asLong(1));
-    return price.upperBound(TokenCounter.input(request), most * choices);
+    return price.upperBound(TokenCounter.inputAtMost(request), most * choices);
   }
 }

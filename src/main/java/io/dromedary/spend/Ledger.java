@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The durable account of every provider call. A row is on disk before the call ({@link #begin}) and has its cost before the answer ends ({@link #settle}).
@@ -86,6 +87,18 @@ public final class Ledger implements AutoCloseable {
   public void note(Bill bill) {
     if (!writer.put(new Entry.Settle(bill, events(bill), false), patienceNanos)) {
       throw unavailable();
+    }
+  }
+
+  /** Settles a request that called providers, notes one that did not; null is nothing to account for. */
+  public void account(@Nullable Bill bill) {
+    if (bill == null) {
+      return;
+    }
+    if (bill.attempts().isEmpty()) {
+      note(bill);
+    } else {
+      settle(bill);
     }
   }
 

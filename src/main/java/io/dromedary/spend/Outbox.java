@@ -58,6 +58,10 @@ public final class Outbox {
     this.states = Map.copyOf(all);
   }
 
+  public boolean hasSinks() {
+    return !sinks.isEmpty();
+  }
+
   public List<String> sinks() {
     return sinks;
   }

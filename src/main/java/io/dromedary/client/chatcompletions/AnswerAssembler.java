@@ -110,7 +110,7 @@ public final class AnswerAssembler {
       }
       if (part.path("logprobs") instanceof ObjectNode some) {
         if (logprobs == null) {
-          logprobs = Json.object();
+          logprobs = Json.object().putNull("content").putNull("refusal"); // both are required by the schema
         }
         merge(logprobs, some);
       }

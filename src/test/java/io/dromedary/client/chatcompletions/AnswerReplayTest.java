@@ -51,7 +51,10 @@ class AnswerReplayTest {
         message.putArray("annotations").addObject().put("type", "url_citation");
       }
       if (random.nextInt(3) == 0) {
-        choice.putObject("logprobs").putArray("content").addObject().put("token", "a").put("logprob", -1);
+        ObjectNode logprobs = choice.putObject("logprobs");
+        ObjectNode token = logprobs.putArray("content").addObject().put("token", "a").put("logprob", -1).putNull("bytes");
+        token.putArray("top_logprobs");
+        logprobs.putNull("refusal");
       } else {
         choice.putNull("logprobs");
       }

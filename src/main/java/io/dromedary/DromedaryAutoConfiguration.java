@@ -32,6 +32,7 @@ import io.dromedary.spend.Accountant;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Outbox;
+import io.dromedary.spend.Reports;
 import io.dromedary.spend.Store;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -135,6 +136,11 @@ public class DromedaryAutoConfiguration {
     return new ModelList(clock);
   }
 
+  @Bean
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, AnswerCache cache, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, cache, meters);
+  }
+
   // Caches
 
   @Bean
@@ -200,6 +206,11 @@ public class DromedaryAutoConfiguration {
   @Bean(destroyMethod = "close")
   Ledger ledger(Store store, Outbox outbox, Clock clock) {
     return new Ledger(store, outbox, clock);
+  }
+
+  @Bean
+  Reports reports(Store store, Clock clock) {
+    return new Reports(store, clock);
   }
 
   @Bean

@@ -146,6 +146,11 @@ public final class AnswerReplay {
     }
 
     @Override
+    public boolean hasReady() {
+      return true;
+    }
+
+    @Override
     public Usage usage() {
       return usage;
     }

@@ -81,9 +81,9 @@ final class GeminiAnswer {
   }
 
   /** True where JSON was asked for by words, so that the model may have put a fence around it. */
-  private static boolean wantsBareJson(ChatRequest request, Model model) {
+  static boolean wantsBareJson(ChatRequest request, Model model) {
     String format = request.json().path("response_format").path("type").asText();
-    return format.startsWith("json_") && (request.hasTools() && GeminiNames.generation(model) < 30 || !model.can(Capability.JSON_SCHEMA));
+    return format.startsWith("json_") && (request.hasTools() && GeminiNames.generation(model) < 30 || format.equals("json_schema") && !model.can(Capability.JSON_SCHEMA));
   }
 
   static boolean isBlocked(JsonNode answer) {

@@ -6,10 +6,12 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.BareJsonStream;
 import io.dromedary.provider.CanonicalChunks;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,8 @@ final class GeminiStream implements StreamDecoder {
   private final CanonicalChunks chunks;
   private final GeminiUsage usage = new GeminiUsage();
   private final int[] calls;
+  /** One for each choice, none where JSON comes bare by itself. */
+  private final BareJsonStream[] bareJson;
   private boolean complete;
 
   GeminiStream(ChatRequest request, Model model) {
@@ -27,6 +31,8 @@ final class GeminiStream implements StreamDecoder {
     this.model = model;
     chunks = new CanonicalChunks(model.id(), request);
     calls = new int[Math.max(1, Math.min(8, request.json().path("n").asInt(1)))];
+    bareJson = new BareJsonStream[GeminiAnswer.wantsBareJson(request, model) ? calls.length : 0];
+    Arrays.setAll(bareJson, choice -> new BareJsonStream());
   }
 
   @Override
@@ -86,13 +92,17 @@ final class GeminiStream implements StreamDecoder {
       return chunk;
     }
     String text = part.path("text").asText("");
+    boolean thought = part.path("thought").asBoolean(false);
+    if (bareJson.length > 0 && !thought) {
+      text = bareJson[index].next(text);
+    }
     String signature = part.path("thoughtSignature").asText("");
     if (text.isEmpty() && signature.isEmpty()) {
       return null;
     }
     CanonicalChunks.Chunk chunk = chunks.chunk(index);
     if (!text.isEmpty()) {
-      chunk.delta().put(part.path("thought").asBoolean(false) ? "reasoning_content" : "content", text);
+      chunk.delta().put(thought ? "reasoning_content" : "content", text);
     }
     if (!signature.isEmpty()) {
       GeminiAnswer.signature(chunk.delta(), signature);
@@ -103,6 +113,12 @@ final class GeminiStream implements StreamDecoder {
   private void finish(List<ObjectNode> made, int index, String reason) {
     if (!chunks.isOpen(index)) {
       made.add(chunks.opening(index));
+    }
+    String rest = bareJson.length > 0 ? bareJson[index].rest() : "";
+    if (!rest.isEmpty()) {
+      CanonicalChunks.Chunk chunk = chunks.chunk(index);
+      chunk.delta().put("content", rest);
+      made.add(chunk.json());
     }
     made.add(chunks.finish(index, reason));
   }

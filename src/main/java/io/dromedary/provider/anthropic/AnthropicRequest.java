@@ -235,7 +235,7 @@ final class AnthropicRequest {
     }
     JsonNode calls = message.path("tool_calls");
     for (int c = 0; c < calls.size(); c++) {
-      JsonNode call = calls.get(c);
+      JsonNode call = calls.path(c);
       JsonNode function = call.path("function");
       String name = function.path("name").asText("");
       if (name.isEmpty()) {
@@ -335,9 +335,9 @@ final class AnthropicRequest {
     ArrayNode tools = Json.array();
     JsonNode given = in.path("tools");
     for (int i = 0; i < given.size(); i++) {
-      JsonNode tool = given.get(i);
+      JsonNode tool = given.path(i);
       if (!"function".equals(tool.path("type").asText("function")) || tool.path("function").path("name").asText("").isEmpty()) {
-        throw Problem.badField("tools[" + i + "]", "`tools[" + i + "]` is of type " + Problem.clip(tool.path("type").asText()) + "; " + model.id() + " takes named functions only");
+        throw Problem.badField("tools[" + i + "]", "`tools[" + i + "]` must be a named function: " + model.id() + " takes no other tool");
       }
       if (allowed == null || isAllowed(allowed, tool.path("function").path("name").asText())) {
         tools.add(tool(tool));

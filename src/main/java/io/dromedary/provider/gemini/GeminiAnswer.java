@@ -2,12 +2,14 @@ package io.dromedary.provider.gemini;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import io.dromedary.chat.TokenCounter;
@@ -124,7 +126,9 @@ final class GeminiAnswer {
         if (reason.startsWith("IMAGE_") || reason.equals("NO_IMAGE")) {
           yield "content_filter";
         }
-        LOG.log(System.Logger.Level.WARNING, "unknown finishReason of Gemini: {0}", reason);
+        if (!reason.isEmpty()) {
+          LOG.log(System.Logger.Level.WARNING, "unknown finishReason of Gemini: {0}", Problem.clip(reason));
+        }
         yield calls ? "tool_calls" : "stop";
       }
     };
@@ -138,7 +142,7 @@ final class GeminiAnswer {
     ObjectNode logprobs = Json.object();
     ArrayNode content = logprobs.putArray("content");
     for (int i = 0; i < chosen.size(); i++) {
-      ObjectNode token = logprob(chosen.get(i));
+      ObjectNode token = logprob(chosen.path(i));
       ArrayNode top = token.putArray("top_logprobs");
       for (JsonNode candidate : result.path("topCandidates").path(i).path("candidates")) {
         top.add(logprob(candidate));
@@ -152,7 +156,9 @@ final class GeminiAnswer {
   private static ObjectNode logprob(JsonNode candidate) {
     String token = candidate.path("token").asText("");
     ObjectNode node = Json.object().put("token", token);
-    node.set("logprob", candidate.path("logProbability"));
+    JsonNode logprob = candidate.path("logProbability");
+    // OpenAI's own value for "very unlikely" stands for what is not told
+    node.set("logprob", logprob.isNumber() ? logprob : IntNode.valueOf(-9999));
     ArrayNode bytes = node.putArray("bytes");
     for (byte b : token.getBytes(StandardCharsets.UTF_8)) {
       bytes.add(b & 0xff);

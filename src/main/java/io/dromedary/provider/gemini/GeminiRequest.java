@@ -217,7 +217,7 @@ final class GeminiRequest {
     }
     JsonNode toolCalls = message.path("tool_calls");
     for (int c = 0; c < toolCalls.size(); c++) {
-      JsonNode call = toolCalls.get(c);
+      JsonNode call = toolCalls.path(c);
       String name = GeminiNames.toGemini(call.path("function").path("name").asText(""));
       if (name.isEmpty()) {
         String where = "messages[" + i + "].tool_calls[" + c + "].function.name";
@@ -346,9 +346,9 @@ final class GeminiRequest {
     }
     ArrayNode declarations = out.putArray("tools").addObject().putArray("functionDeclarations");
     for (int i = 0; i < given.size(); i++) {
-      JsonNode function = given.get(i).path("function");
-      if (!"function".equals(given.get(i).path("type").asText("function")) || function.path("name").asText("").isEmpty()) {
-        throw Problem.badField("tools[" + i + "]", "`tools[" + i + "]` is of type " + Problem.clip(given.get(i).path("type").asText()) + "; " + model.id() + " takes named functions only");
+      JsonNode function = given.path(i).path("function");
+      if (!"function".equals(given.path(i).path("type").asText("function")) || function.path("name").asText("").isEmpty()) {
+        throw Problem.badField("tools[" + i + "]", "`tools[" + i + "]` must be a named function: " + model.id() + " takes no other tool");
       }
       ObjectNode declaration = declarations.addObject().put("name", GeminiNames.toGemini(function.path("name").asText()));
       if (function.path("description").isTextual()) {

@@ -8,11 +8,11 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
 import io.dromedary.provider.JsonText;
 import io.dromedary.provider.WireFormat.Outgoing;
 import java.math.BigDecimal;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +35,7 @@ final class AnthropicRequest {
   private final ObjectNode out = Json.object();
   private final ArrayNode system = Json.array();
   private final ArrayNode turns = Json.array();
-  private final List<String> dropped = new ArrayList<>(4);
+  private final DroppedParams dropped = new DroppedParams();
   private final ToolIds ids = new ToolIds();
   private final boolean noSampling;
 
@@ -78,7 +78,7 @@ final class AnthropicRequest {
         dropped.add(field.getKey());
       }
     }
-    return new Outgoing("/v1/messages", Json.bytes(out), dropped);
+    return new Outgoing("/v1/messages", Json.bytes(out), dropped.names());
   }
 
   private static boolean saysSomething(JsonNode value) {
@@ -124,7 +124,7 @@ final class AnthropicRequest {
         default -> throw Problem.badField("messages[" + i + "].role", "`messages[" + i + "].role` is " + Problem.clip(message.path("role").asText()) + ", which " + model.id() + " does not know; it takes system,"
             + " developer, user, assistant and tool");
       }
-      if (message.hasNonNull("name") && !dropped.contains("messages[].name") && !"tool".equals(message.path("role").asText())) {
+      if (message.hasNonNull("name") && !"tool".equals(message.path("role").asText())) {
         dropped.add("messages[].name");
       }
     }
@@ -355,7 +355,7 @@ final class AnthropicRequest {
     out.set("tools", tools);
     boolean oneAtATime = in.has("parallel_tool_calls") && !in.path("parallel_tool_calls").asBoolean(true);
     String type = !named.isEmpty() ? "tool" : mode.equals("required") ? "any" : mode.equals("none") ? "none" : "auto";
-    if (choice.isMissingNode() && !oneAtATime) {
+    if ((choice.isMissingNode() || choice.isNull()) && !oneAtATime) {
       return false;
     }
     ObjectNode toolChoice = out.putObject("tool_choice").put("type", type);
@@ -397,9 +397,7 @@ final class AnthropicRequest {
     boolean strict = function.path("strict").asBoolean(false);
     if (strict && !model.can(Capability.JSON_SCHEMA)) {
       strict = false;
-      if (!dropped.contains("tools[].function.strict")) {
-        dropped.add("tools[].function.strict");
-      }
+      dropped.add("tools[].function.strict");
     }
     tool.set("input_schema", inputSchema(strict ? StrictSchema.of(function.path("parameters")) : function.path("parameters")));
     if (strict) {

@@ -115,7 +115,7 @@ final class GeminiAnswer {
    */
   static String finishReason(String reason, boolean calls, Model model, JsonNode candidate) {
     return switch (reason) {
-      case "STOP", "FINISH_REASON_UNSPECIFIED" -> calls ? "tool_calls" : "stop";
+      case "STOP", "OTHER", "FINISH_REASON_UNSPECIFIED" -> calls ? "tool_calls" : "stop";
       case "MAX_TOKENS" -> "length";
       case "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII" -> "content_filter";
       case "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE" -> {

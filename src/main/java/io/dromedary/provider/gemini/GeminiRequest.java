@@ -8,6 +8,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
 import io.dromedary.provider.JsonText;
 import io.dromedary.provider.ModelPath;
@@ -38,7 +39,7 @@ final class GeminiRequest {
   private final ObjectNode config = Json.object();
   private final ArrayNode system = Json.array();
   private final ArrayNode contents = Json.array();
-  private final List<String> dropped = new ArrayList<>(4);
+  private final DroppedParams dropped = new DroppedParams();
   private final int generation;
 
   /** The parts of the open turn and its role; "" when the next text must open a turn of its own. */
@@ -87,7 +88,7 @@ final class GeminiRequest {
       }
     }
     String name = model.name().startsWith("models/") ? model.name().substring(7) : model.name();
-    return new Outgoing("/v1beta/models/" + ModelPath.segment(name) + (request.stream() ? ":streamGenerateContent?alt=sse" : ":generateContent"), Json.bytes(out), dropped);
+    return new Outgoing("/v1beta/models/" + ModelPath.segment(name) + (request.stream() ? ":streamGenerateContent?alt=sse" : ":generateContent"), Json.bytes(out), dropped.names());
   }
 
   private static boolean saysSomething(JsonNode value) {
@@ -120,7 +121,7 @@ final class GeminiRequest {
         default -> throw Problem.badField("messages[" + i + "].role", "`messages[" + i + "].role` is " + Problem.clip(who) + ", which " + model.id() + " does not know; it takes system, developer, user, assistant"
             + " and tool");
       }
-      if (message.hasNonNull("name") && !who.equals("tool") && !dropped.contains("messages[].name")) {
+      if (message.hasNonNull("name") && !who.equals("tool")) {
         dropped.add("messages[].name");
       }
     }
@@ -357,7 +358,7 @@ final class GeminiRequest {
       if (function.path("parameters").size() > 0) {
         declaration.set("parametersJsonSchema", function.path("parameters"));
       }
-      if (function.path("strict").asBoolean(false) && !dropped.contains("tools[].function.strict")) {
+      if (function.path("strict").asBoolean(false)) {
         dropped.add("tools[].function.strict");
       }
     }

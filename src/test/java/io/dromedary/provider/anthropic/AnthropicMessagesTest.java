@@ -106,6 +106,16 @@ class AnthropicMessagesTest {
     assertThat(body.path("metadata")).isEqualTo(json("{\"user_id\":\"u1\"}"));
   }
 
+  @Test
+  @Tag("T5")
+  void names_of_dropped_fields_can_stand_in_a_header() {
+    StringBuilder fields = new StringBuilder("'a\\r\\nset-cookie: x':1,'" + "y".repeat(65) + "':1");
+    for (int i = 0; i < 100; i++) {
+      fields.append(",'f").append(i).append("':1");
+    }
+    assertThat(dropped(fields.toString(), UNLISTED)).hasSize(24).startsWith("(other)", "f0").doesNotHaveDuplicates();
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"'n':2", "'modalities':['text','audio']", "'functions':[{'name':'f'}]", "'tool_choice':'required'", "'tools':[{'type':'custom','custom':{'name':'x'}}]"})
   @DisplayName("D04 what would change the meaning is refused")

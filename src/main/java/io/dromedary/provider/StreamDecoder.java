@@ -21,6 +21,11 @@ public interface StreamDecoder {
   /** True once the provider's last event has come; what follows is ignored. A stream that ends before is cut. */
   boolean complete();
 
+  /** If the input ended now, would the answer be whole? Looser than {@link #complete} for providers that leave their last event out: every choice has its finish reason. */
+  default boolean wholeAtEnd() {
+    return complete();
+  }
+
   /** The usage the provider reported so far, null if it has not yet (the caller then counts). */
   @Nullable Usage usage();
 }

@@ -74,15 +74,17 @@ final class AnthropicRequest {
       out.put("stream", true);
     }
     for (Map.Entry<String, JsonNode> field : in.properties()) {
-      if (!KNOWN.contains(field.getKey()) && saysSomething(field.getValue())) {
+      if (!KNOWN.contains(field.getKey()) && saysSomething(field.getKey(), field.getValue())) {
         dropped.add(field.getKey());
       }
     }
     return new Outgoing("/v1/messages", Json.bytes(out), dropped.names());
   }
 
-  private static boolean saysSomething(JsonNode value) {
-    return !(value.isNull() || value.isBoolean() && !value.booleanValue() || value.isContainerNode() && value.isEmpty() || value.isNumber() && value.decimalValue().signum() == 0);
+  /** False for what leaves things as they are without the field, too. */
+  private static boolean saysSomething(String name, JsonNode value) {
+    boolean noPenalty = name.endsWith("_penalty") && value.isNumber() && value.decimalValue().signum() == 0;
+    return !(noPenalty || value.isNull() || value.isBoolean() && !value.booleanValue() || value.isContainerNode() && value.isEmpty());
   }
 
   private void refuseWhatCannotBeDone() {

@@ -236,6 +236,11 @@ final class AnthropicStream implements StreamDecoder {
   }
 
   @Override
+  public boolean wholeAtEnd() {
+    return chunks.isWhole();
+  }
+
+  @Override
   public @Nullable Usage usage() {
     return usageSeen ? new Usage(input, cacheRead, cacheWrite, output, reasoning, false) : null;
   }

@@ -129,6 +129,11 @@ final class GeminiStream implements StreamDecoder {
   }
 
   @Override
+  public boolean wholeAtEnd() {
+    return chunks.isWhole();
+  }
+
+  @Override
   public @Nullable Usage usage() {
     return usage.isKnown() ? usage.toUsage() : null;
   }

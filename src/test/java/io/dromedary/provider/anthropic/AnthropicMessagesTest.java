@@ -98,7 +98,7 @@ class AnthropicMessagesTest {
   @DisplayName("D04 what cannot be mapped: one table")
   @Tag("T5")
   void what_anthropic_lacks_is_dropped_and_named_and_never_sent() {
-    String asked = "'seed':7,'presence_penalty':0.5,'frequency_penalty':0,'logit_bias':{'1':2},'logprobs':true,'top_logprobs':2,'store':false,'metadata':{'a':'b'},'prediction':null,'n':1,'verbosity':'low',"
+    String asked = "'seed':0,'presence_penalty':0.5,'frequency_penalty':0,'logit_bias':{'1':2},'logprobs':true,'top_logprobs':2,'store':false,'metadata':{'a':'b'},'prediction':null,'n':1,'verbosity':'low',"
         + "'service_tier':'flex','made_up':1,'stream_options':{'include_usage':true},'routing':{'x':1},'models':['a'],'provider':{'only':['a']},'user':'u1','parallel_tool_calls':true";
     assertThat(dropped(asked, UNLISTED)).containsExactlyInAnyOrder("seed", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "metadata", "verbosity", "service_tier", "made_up");
     JsonNode body = body(asked, UNLISTED);
@@ -320,6 +320,7 @@ class AnthropicMessagesTest {
     assertThat(decoder.usage()).isEqualTo(whole).isEqualTo(new Usage(9, 100, 20, 30, 5, false));
     assertThat(whole.input()).isEqualTo(129);
     assertThat(decoder.complete()).isFalse();
+    assertThat(decoder.wholeAtEnd()).isTrue();
   }
 
   @Test

@@ -293,12 +293,23 @@ class GeminiGenerateContentTest {
     List<ObjectNode> chunks = new ArrayList<>();
     WireCases.decodeInto(chunks, decoder, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"index\":1,\"content\":{\"parts\":[{\"text\":\"b\"}]}}]}\r\n\r\n");
     assertThat(decoder.complete()).isFalse();
+    assertThat(decoder.wholeAtEnd()).isFalse();
     WireCases.decodeInto(chunks, decoder, "data: {\"candidates\":[{\"index\":1,\"finishReason\":\"MAX_TOKENS\"}],\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\n");
     assertThat(decoder.complete()).isTrue();
     WireCases.checkEnvelope(chunks, THREE);
     assertThat(chunks.stream().map(chunk -> chunk.path("choices").path(0).path("index").asInt() + ":" + chunk.path("choices").path(0).path("finish_reason").asText()))
         .containsExactly("0:null", "0:stop", "1:null", "1:length");
     assertThatThrownBy(() -> format.decoder(ask(""), THREE).accept(null, utf8("{\"candidates\":[{\"index\":1}]}"))).isInstanceOf(IOException.class);
+  }
+
+  @Test
+  @DisplayName("D14 fewer choices than asked for")
+  void a_stream_that_ends_after_the_choices_it_began_is_whole() throws IOException {
+    StreamDecoder decoder = format.decoder(ask("'n':2,'stream':true"), THREE);
+    assertThat(decoder.wholeAtEnd()).isFalse();
+    decoder.accept(null, utf8("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}]}"));
+    assertThat(decoder.complete()).isFalse();
+    assertThat(decoder.wholeAtEnd()).isTrue();
   }
 
   @Test

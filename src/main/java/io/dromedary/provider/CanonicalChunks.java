@@ -65,6 +65,11 @@ public final class CanonicalChunks {
     return finished.get(choice);
   }
 
+  /** True if there is a choice and none lacks its end. */
+  public boolean isWhole() {
+    return !opened.isEmpty() && opened.equals(finished);
+  }
+
   public int finishedChoices() {
     return finished.cardinality();
   }

@@ -8,6 +8,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
 import io.dromedary.provider.CanonicalAnswer;
@@ -85,7 +86,9 @@ final class AnthropicAnswer {
       case "refusal" -> "content_filter";
       case "tool_use", "end_turn", "stop_sequence", "pause_turn" -> calls ? "tool_calls" : "stop";
       default -> {
-        LOG.log(System.Logger.Level.WARNING, "unknown stop_reason of Anthropic: {0}", stopReason);
+        if (!stopReason.isEmpty()) {
+          LOG.log(System.Logger.Level.WARNING, "unknown stop_reason of Anthropic: {0}", Problem.clip(stopReason));
+        }
         yield calls ? "tool_calls" : "stop";
       }
     };

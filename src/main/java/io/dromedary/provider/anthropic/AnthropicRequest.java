@@ -8,11 +8,11 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
 import io.dromedary.provider.JsonText;
 import io.dromedary.provider.WireFormat.Outgoing;
 import java.math.BigDecimal;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +35,7 @@ final class AnthropicRequest {
   private final ObjectNode out = Json.object();
   private final ArrayNode system = Json.array();
   private final ArrayNode turns = Json.array();
-  private final List<String> dropped = new ArrayList<>(4);
+  private final DroppedParams dropped = new DroppedParams();
   private final ToolIds ids = new ToolIds();
   private final boolean noSampling;
 
@@ -74,15 +74,17 @@ final class AnthropicRequest {
       out.put("stream", true);
     }
     for (Map.Entry<String, JsonNode> field : in.properties()) {
-      if (!KNOWN.contains(field.getKey()) && saysSomething(field.getValue())) {
+      if (!KNOWN.contains(field.getKey()) && saysSomething(field.getKey(), field.getValue())) {
         dropped.add(field.getKey());
       }
     }
-    return new Outgoing("/v1/messages", Json.bytes(out), dropped);
+    return new Outgoing("/v1/messages", Json.bytes(out), dropped.names());
   }
 
-  private static boolean saysSomething(JsonNode value) {
-    return !(value.isNull() || value.isBoolean() && !value.booleanValue() || value.isContainerNode() && value.isEmpty() || value.isNumber() && value.decimalValue().signum() == 0);
+  /** False for what leaves things as they are without the field, too. */
+  private static boolean saysSomething(String name, JsonNode value) {
+    boolean noPenalty = name.endsWith("_penalty") && value.isNumber() && value.decimalValue().signum() == 0;
+    return !(noPenalty || value.isNull() || value.isBoolean() && !value.booleanValue() || value.isContainerNode() && value.isEmpty());
   }
 
   private void refuseWhatCannotBeDone() {
@@ -124,7 +126,7 @@ final class AnthropicRequest {
         default -> throw Problem.badField("messages[" + i + "].role", "`messages[" + i + "].role` is " + Problem.clip(message.path("role").asText()) + ", which " + model.id() + " does not know; it takes system,"
             + " developer, user, assistant and tool");
       }
-      if (message.hasNonNull("name") && !dropped.contains("messages[].name") && !"tool".equals(message.path("role").asText())) {
+      if (message.hasNonNull("name") && !"tool".equals(message.path("role").asText())) {
         dropped.add("messages[].name");
       }
     }
@@ -235,7 +237,7 @@ final class AnthropicRequest {
     }
     JsonNode calls = message.path("tool_calls");
     for (int c = 0; c < calls.size(); c++) {
-      JsonNode call = calls.get(c);
+      JsonNode call = calls.path(c);
       JsonNode function = call.path("function");
       String name = function.path("name").asText("");
       if (name.isEmpty()) {
@@ -335,9 +337,9 @@ final class AnthropicRequest {
     ArrayNode tools = Json.array();
     JsonNode given = in.path("tools");
     for (int i = 0; i < given.size(); i++) {
-      JsonNode tool = given.get(i);
+      JsonNode tool = given.path(i);
       if (!"function".equals(tool.path("type").asText("function")) || tool.path("function").path("name").asText("").isEmpty()) {
-        throw Problem.badField("tools[" + i + "]", "`tools[" + i + "]` is of type " + Problem.clip(tool.path("type").asText()) + "; " + model.id() + " takes named functions only");
+        throw Problem.badField("tools[" + i + "]", "`tools[" + i + "]` must be a named function: " + model.id() + " takes no other tool");
       }
       if (allowed == null || isAllowed(allowed, tool.path("function").path("name").asText())) {
         tools.add(tool(tool));
@@ -355,7 +357,7 @@ final class AnthropicRequest {
     out.set("tools", tools);
     boolean oneAtATime = in.has("parallel_tool_calls") && !in.path("parallel_tool_calls").asBoolean(true);
     String type = !named.isEmpty() ? "tool" : mode.equals("required") ? "any" : mode.equals("none") ? "none" : "auto";
-    if (choice.isMissingNode() && !oneAtATime) {
+    if ((choice.isMissingNode() || choice.isNull()) && !oneAtATime) {
       return false;
     }
     ObjectNode toolChoice = out.putObject("tool_choice").put("type", type);
@@ -397,9 +399,7 @@ final class AnthropicRequest {
     boolean strict = function.path("strict").asBoolean(false);
     if (strict && !model.can(Capability.JSON_SCHEMA)) {
       strict = false;
-      if (!dropped.contains("tools[].function.strict")) {
-        dropped.add("tools[].function.strict");
-      }
+      dropped.add("tools[].function.strict");
     }
     tool.set("input_schema", inputSchema(strict ? StrictSchema.of(function.path("parameters")) : function.path("parameters")));
     if (strict) {

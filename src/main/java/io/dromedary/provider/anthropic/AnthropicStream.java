@@ -6,9 +6,11 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.BareJsonStream;
 import io.dromedary.provider.CanonicalChunks;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +25,7 @@ final class AnthropicStream implements StreamDecoder {
   private final String provider;
   private final CanonicalChunks chunks;
   private final Map<Integer, Block> open = new HashMap<>(4);
+  private final @Nullable BareJsonStream bareJson;
   private int calls;
   private boolean complete;
   private boolean usageSeen;
@@ -50,6 +53,7 @@ final class AnthropicStream implements StreamDecoder {
   AnthropicStream(ChatRequest request, Model model) {
     provider = model.provider();
     chunks = new CanonicalChunks(model.id(), request);
+    bareJson = AnthropicAnswer.wantsBareJson(request, model) ? new BareJsonStream() : null;
   }
 
   @Override
@@ -95,7 +99,7 @@ final class AnthropicStream implements StreamDecoder {
         return List.of(chunk.json());
       }
       case "text" -> {
-        return text("content", content.path("text").asText(""));
+        return answer(content.path("text").asText(""));
       }
       case "thinking" -> {
         block.thinking.append(content.path("thinking").asText(""));
@@ -115,7 +119,7 @@ final class AnthropicStream implements StreamDecoder {
     Block block = open.get(index);
     switch (delta.path("type").asText("")) {
       case "text_delta" -> {
-        return text("content", delta.path("text").asText(""));
+        return answer(delta.path("text").asText(""));
       }
       case "input_json_delta" -> {
         String partial = delta.path("partial_json").asText("");
@@ -164,20 +168,32 @@ final class AnthropicStream implements StreamDecoder {
     if (reason.isEmpty() || frame.path("delta").path("stop_reason").isNull() || chunks.isFinished(0)) {
       return List.of();
     }
-    ObjectNode last = chunks.finish(0, AnthropicAnswer.finishReason(reason, calls > 0));
     JsonNode details = frame.path("delta").has("stop_details") ? frame.path("delta").path("stop_details") : frame.path("stop_details");
-    String refusal = AnthropicAnswer.refusal(details);
-    if (refusal == null) {
-      return List.of(last);
-    }
-    CanonicalChunks.Chunk why = chunks.chunk(0);
-    why.delta().put("refusal", refusal);
-    return List.of(why.json(), last);
+    return finish(AnthropicAnswer.finishReason(reason, calls > 0), AnthropicAnswer.refusal(details));
   }
 
   private List<ObjectNode> stop() {
     complete = true;
-    return chunks.isFinished(0) ? List.of() : List.of(chunks.finish(0, calls > 0 ? "tool_calls" : "stop"));
+    return chunks.isFinished(0) ? List.of() : finish(calls > 0 ? "tool_calls" : "stop", null);
+  }
+
+  private List<ObjectNode> finish(String reason, @Nullable String refusal) {
+    List<ObjectNode> last = new ArrayList<>(2);
+    if (!chunks.isOpen(0)) {
+      last.add(chunks.opening(0));
+    }
+    if (bareJson != null) {
+      last.addAll(text("content", bareJson.rest()));
+    }
+    if (refusal != null) {
+      last.addAll(text("refusal", refusal));
+    }
+    last.add(chunks.finish(0, reason));
+    return last;
+  }
+
+  private List<ObjectNode> answer(String text) {
+    return text("content", bareJson == null ? text : bareJson.next(text));
   }
 
   private List<ObjectNode> text(String field, String text) {
@@ -217,6 +233,11 @@ final class AnthropicStream implements StreamDecoder {
   @Override
   public boolean complete() {
     return complete;
+  }
+
+  @Override
+  public boolean wholeAtEnd() {
+    return chunks.isWhole();
   }
 
   @Override

@@ -44,7 +44,7 @@ public final class OpenAiChat implements WireFormat {
     this(Dialect.OPENAI);
   }
 
-  public OpenAiChat(Dialect dialect) {
+  OpenAiChat(Dialect dialect) {
     this.dialect = dialect;
   }
 

@@ -1,0 +1,794 @@
+package io.dromedary.testing;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Json;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PushbackInputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.net.URLDecoder;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
+ *
+ * <pre>
+ * try (FakeProvider openai = FakeProvider.openai().mood(Mood.BUSY).mood("gpt-4o", Mood.WELL).next(Mood.DOWN, Mood.WELL)) {
+ *   ... openai.url() ...
+ *   assertThat(openai.calls()).isEqualTo(3);
+ * }
+ * </pre>
+ * The mood of a call is the next of {@link #next}, else its model's, else the provider's. Settings count for calls that come after them.
+ */
+public final class FakeProvider implements AutoCloseable {
+  /** What {@link Mood#LIES_ABOUT_USAGE} says. */
+  public enum Lie { NEGATIVE, ABSURD, MISSING }
+
+  /** One answer. */
+  record Said(String model, List<String> words, @Nullable String tool, String arguments, @Nullable Long input, long output, boolean usageAsked) {
+    String text() {
+      return String.join("", words);
+    }
+  }
+
+  /** A call as it came, and what became of it. */
+  public static final class Call {
+    private final String method;
+    private final String path;
+    private final Map<String, String> headers;
+    private final byte[] body;
+    private final JsonNode json;
+    private final Instant at = Instant.now();
+    private volatile @Nullable Instant cancelledAt;
+    private volatile boolean over;
+    private volatile int chunks;
+    private volatile @Nullable Mood mood;
+
+    Call(String method, String path, Map<String, String> headers, byte[] body) {
+      this.method = method;
+      this.path = path;
+      this.headers = headers;
+      this.body = body;
+      JsonNode read = null;
+      try {
+        read = Json.read(body);
+      } catch (IOException notJson) {
+        // the test sees a missing node
+      }
+      this.json = read == null ? MissingNode.getInstance() : read;
+    }
+
+    public String method() {
+      return method;
+    }
+
+    /** With the query. */
+    public String path() {
+      return path;
+    }
+
+    /** Names in lower case. */
+    public Map<String, String> headers() {
+      return headers;
+    }
+
+    public @Nullable String header(String name) {
+      return headers.get(name.toLowerCase(Locale.ROOT));
+    }
+
+    public JsonNode json() {
+      return json;
+    }
+
+    public byte[] body() {
+      return body.clone();
+    }
+
+    public Instant at() {
+      return at;
+    }
+
+    public @Nullable Mood mood() {
+      return mood;
+    }
+
+    /** Content chunks written so far. */
+    public int chunks() {
+      return chunks;
+    }
+
+    /** Did the client go away before the answer was over? */
+    public boolean cancelled() {
+      return cancelledAt != null;
+    }
+
+    public @Nullable Instant cancelledAt() {
+      return cancelledAt;
+    }
+
+    /** Is the provider done with it: answered, broken off or cancelled? */
+    public boolean over() {
+      return over;
+    }
+
+    public String model() {
+      int models = path.indexOf("/models/");
+      int colon = path.lastIndexOf(':');
+      if (models >= 0 && colon > models) {
+        return URLDecoder.decode(path.substring(models + 8, colon), UTF_8);
+      }
+      return json.path("model").asText("");
+    }
+
+    @Override
+    public String toString() {
+      return method + " " + path + " " + new String(body, UTF_8);
+    }
+  }
+
+  private final Speech speech;
+  private final ServerSocket server;
+  private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+  private final List<Call> calls = new CopyOnWriteArrayList<>();
+  private final AtomicInteger count = new AtomicInteger();
+  private final AtomicInteger open = new AtomicInteger();
+  private final AtomicInteger mostOpen = new AtomicInteger();
+  private final Map<String, Mood> byModel = new ConcurrentHashMap<>();
+  private final Deque<Mood> sequence = new ArrayDeque<>();
+  private volatile Mood mood = Mood.WELL;
+  private volatile List<String> words = words(5);
+  private volatile @Nullable String tool;
+  private volatile String arguments = "{}";
+  private volatile long inputTokens = 9;
+  private volatile long outputTokens = -1;
+  private volatile Duration delay = Duration.ofMillis(300);
+  private volatile Duration interval = Duration.ofMillis(50);
+  private volatile int breakAfter = 2;
+  private volatile int retryAfter = 1;
+  private volatile Lie lie = Lie.NEGATIVE;
+  private volatile boolean strict;
+  private volatile boolean recording = true;
+  private volatile @Nullable String key;
+
+  private FakeProvider(Speech speech, int port) {
+    this.speech = speech;
+    try {
+      this.server = new ServerSocket(port, 2_048, InetAddress.getLoopbackAddress());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    Thread acceptor = new Thread(this::accept, "fake-" + speech);
+    acceptor.setDaemon(true);
+    acceptor.start();
+  }
+
+  public static FakeProvider openai() {
+    return new FakeProvider(Speech.OPENAI, 0);
+  }
+
+  public static FakeProvider anthropic() {
+    return new FakeProvider(Speech.ANTHROPIC, 0);
+  }
+
+  public static FakeProvider gemini() {
+    return new FakeProvider(Speech.GEMINI, 0);
+  }
+
+  public static FakeProvider ollama() {
+    return new FakeProvider(Speech.OLLAMA, 0);
+  }
+
+  /** By id: {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
+  public static FakeProvider speaking(String provider, int port) {
+    return new FakeProvider(switch (provider) {
+      case "anthropic" -> Speech.ANTHROPIC;
+      case "gemini" -> Speech.GEMINI;
+      case "ollama" -> Speech.OLLAMA;
+      default -> Speech.OPENAI;
+    }, port);
+  }
+
+  // ---- settings -------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
+
+  public FakeProvider mood(Mood mood) {
+    this.mood = mood;
+    return this;
+  }
+
+  public FakeProvider mood(String model, Mood mood) {
+    byModel.put(model, mood);
+    return this;
+  }
+
+  /** The moods of the next calls, one each; then the usual ones again. */
+  public FakeProvider next(Mood... moods) {
+    synchronized (sequence) {
+      sequence.addAll(List.of(moods));
+    }
+    return this;
+  }
+
+  /** Says {@code w1 w2 ... wn}, a chunk a word, and uses {@code n} output tokens. */
+  public FakeProvider says(int n) {
+    this.words = words(n);
+    return this;
+  }
+
+  /** Says this, a chunk a word. */
+  public FakeProvider says(String text) {
+    List<String> parts = new ArrayList<>();
+    int from = 0;
+    for (int i = 1; i <= text.length(); i++) {
+      if (i == text.length() || text.charAt(i) == ' ') {
+        parts.add(text.substring(from, i));
+        from = i;
+      }
+    }
+    this.words = parts;
+    return this;
+  }
+
+  /** Answers with one tool call instead of words. */
+  public FakeProvider callsTool(String name, String argumentsJson) {
+    this.tool = name;
+    this.arguments = argumentsJson;
+    return this;
+  }
+
+  public FakeProvider usage(long input, long output) {
+    this.inputTokens = input;
+    this.outputTokens = output;
+    return this;
+  }
+
+  /** How late the first token is when {@code slow}. */
+  public FakeProvider delay(Duration delay) {
+    this.delay = delay;
+    return this;
+  }
+
+  /** How far apart the chunks are when it {@code drips}. */
+  public FakeProvider every(Duration interval) {
+    this.interval = interval;
+    return this;
+  }
+
+  /** After how many content chunks it dies, stalls or errs. */
+  public FakeProvider breakAfter(int chunks) {
+    this.breakAfter = chunks;
+    return this;
+  }
+
+  /** What it says when {@code busy}. */
+  public FakeProvider retryAfter(int seconds) {
+    this.retryAfter = seconds;
+    return this;
+  }
+
+  public FakeProvider lie(Lie lie) {
+    this.lie = lie;
+    return this;
+  }
+
+  /** Answers 400 to top-level fields that the real one does not know. */
+  public FakeProvider strict() {
+    this.strict = true;
+    return this;
+  }
+
+  /** Answers 401 to any other key. */
+  public FakeProvider key(String key) {
+    this.key = key;
+    return this;
+  }
+
+  /** For load: counts calls and keeps none. */
+  public FakeProvider forgetful() {
+    this.recording = false;
+    return this;
+  }
+
+  // ---- what happened --------------------------------------------------------------------------------------------------------------------------------------------------------------------------
+
+  /** The base URL as the account would configure it: with {@code /v1} for OpenAI. */
+  public String url() {
+    return "http://127.0.0.1:" + port() + (speech == Speech.OPENAI ? "/v1" : "");
+  }
+
+  public int port() {
+    return server.getLocalPort();
+  }
+
+  /** Chat and embedding calls so far; looking at the list of models is none. */
+  public int calls() {
+    return count.get();
+  }
+
+  public int calls(String model) {
+    int found = 0;
+    for (Call call : calls) {
+      found += call.model().equals(model) ? 1 : 0;
+    }
+    return found;
+  }
+
+  /** The calls so far, oldest first. */
+  public List<Call> requests() {
+    return List.copyOf(calls);
+  }
+
+  /** @throws AssertionError if there was none */
+  public Call last() {
+    if (calls.isEmpty()) {
+      throw new AssertionError("nobody called");
+    }
+    return calls.get(calls.size() - 1);
+  }
+
+  /** Top-level fields of the last call that the real provider does not know. */
+  public List<String> unknownFields() {
+    return unknownFields(last());
+  }
+
+  /** Calls under way. */
+  public int open() {
+    return open.get();
+  }
+
+  /** Most calls that were ever under way at once. */
+  public int mostOpen() {
+    return mostOpen.get();
+  }
+
+  /** Waits until a call fits, such as {@code Call::cancelled}; the first that does. @throws AssertionError if none does in time */
+  public Call await(Predicate<Call> fits, Duration atMost) {
+    long end = System.nanoTime() + atMost.toNanos();
+    while (true) {
+      for (Call call : calls) {
+        if (fits.test(call)) {
+          return call;
+        }
+      }
+      if (System.nanoTime() > end) {
+        throw new AssertionError("no such call within " + atMost + " among " + calls.size());
+      }
+      try {
+        Thread.sleep(5);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new AssertionError("interrupted", e);
+      }
+    }
+  }
+
+  /** Forgets calls and counts; settings stay. */
+  public FakeProvider reset() {
+    calls.clear();
+    count.set(0);
+    mostOpen.set(open.get());
+    return this;
+  }
+
+  /** Hangs up on everybody and stops listening: from then on connections are refused. */
+  @Override
+  public void close() {
+    try {
+      server.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    for (Socket socket : sockets) {
+      hangUp(socket);
+    }
+  }
+
+  // ---- the server -----------------------------------------------------------------------------------------------------------------------------------------------------------------------------
+
+  private void accept() {
+    while (true) {
+      try {
+        Socket socket = server.accept();
+        socket.setTcpNoDelay(true);
+        sockets.add(socket);
+        Thread thread = new Thread(null, () -> serve(socket), "fake-" + speech + "-" + socket.getPort(), 256 << 10);
+        thread.setDaemon(true);
+        thread.start();
+      } catch (IOException closed) {
+        return;
+      }
+    }
+  }
+
+  private void serve(Socket socket) {
+    try {
+      PushbackInputStream in = new PushbackInputStream(new BufferedInputStream(socket.getInputStream(), 4_096), 1);
+      while (new Connection(socket, in).serveOne()) {
+        socket.setSoTimeout(0);
+      }
+    } catch (IOException gone) {
+      // the call's record says so
+    } finally {
+      sockets.remove(socket);
+      hangUp(socket);
+    }
+  }
+
+  private static void hangUp(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException alreadyGone) {
+      // nothing left to do
+    }
+  }
+
+  private List<String> unknownFields(Call call) {
+    List<String> unknown = new ArrayList<>();
+    call.json().fieldNames().forEachRemaining(name -> {
+      if (!speech.fields().contains(name)) {
+        unknown.add(name);
+      }
+    });
+    return unknown;
+  }
+
+  private Mood moodFor(String model) {
+    synchronized (sequence) {
+      if (!sequence.isEmpty()) {
+        return sequence.poll();
+      }
+    }
+    return byModel.getOrDefault(model, mood);
+  }
+
+  private static List<String> words(int n) {
+    List<String> words = new ArrayList<>(n);
+    for (int i = 1; i <= n; i++) {
+      words.add(i == 1 ? "w1" : " w" + i);
+    }
+    return words;
+  }
+
+  /** One exchange. */
+  private final class Connection {
+    private final Socket socket;
+    private final PushbackInputStream in;
+    private final OutputStream out;
+
+    Connection(Socket socket, PushbackInputStream in) throws IOException {
+      this.socket = socket;
+      this.in = in;
+      this.out = socket.getOutputStream();
+    }
+
+    /** @return may the connection be used again? */
+    boolean serveOne() throws IOException {
+      String requestLine = line();
+      if (requestLine == null) {
+        return false;
+      }
+      String[] words = requestLine.split(" ");
+      Map<String, String> headers = new java.util.LinkedHashMap<>();
+      for (String header = line(); header != null && !header.isEmpty(); header = line()) {
+        int colon = header.indexOf(':');
+        headers.put(header.substring(0, colon).toLowerCase(Locale.ROOT), header.substring(colon + 1).strip());
+      }
+      if ("100-continue".equalsIgnoreCase(headers.get("expect"))) {
+        send("HTTP/1.1 100 Continue\r\n\r\n");
+      }
+      Call call = new Call(words[0], words[1], Map.copyOf(headers), body(headers));
+      if ("GET".equals(call.method())) {
+        look(call.path());
+        return true;
+      }
+      count.incrementAndGet();
+      if (recording) {
+        calls.add(call);
+      }
+      mostOpen.accumulateAndGet(open.incrementAndGet(), Math::max);
+      try {
+        return answer(call) && !"close".equalsIgnoreCase(headers.get("connection"));
+      } catch (IOException gone) {
+        call.cancelledAt = Instant.now();
+        throw gone;
+      } finally {
+        open.decrementAndGet();
+        call.over = true;
+      }
+    }
+
+    private void look(String path) throws IOException {
+      if (path.endsWith("/models") || path.contains("/models?")) {
+        respond(200, "application/json", "{\"object\":\"list\",\"data\":[{\"id\":\"fake\",\"object\":\"model\",\"created\":1795218700,\"owned_by\":\"fake\"}]}", "");
+      } else if (path.equals("/api/tags")) {
+        respond(200, "application/json", "{\"models\":[{\"name\":\"fake\",\"model\":\"fake\"}]}", "");
+      } else if (path.equals("/api/version")) {
+        respond(200, "application/json", "{\"version\":\"0.0.0\"}", "");
+      } else {
+        error(404, "not found");
+      }
+    }
+
+    private boolean answer(Call call) throws IOException {
+      String path = call.path();
+      boolean gemini = path.contains(":generateContent") || path.contains(":streamGenerateContent");
+      boolean known = switch (speech) {
+        case OPENAI -> path.equals("/v1/chat/completions") || path.equals("/v1/embeddings");
+        case ANTHROPIC -> path.equals("/v1/messages");
+        case GEMINI -> gemini && path.startsWith("/v1beta/models/");
+        case OLLAMA -> path.equals("/api/chat");
+      };
+      if (!known) {
+        return error(404, "no such path: " + path);
+      }
+      if (key != null && !holdsKey(call)) {
+        return error(401, "Incorrect API key provided");
+      }
+      if (!call.json().isObject()) {
+        return error(400, "the body is no JSON object");
+      }
+      List<String> unknown = strict && !path.endsWith("/embeddings") ? unknownFields(call) : List.of();
+      if (!unknown.isEmpty()) {
+        return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
+      }
+      Mood mood = moodFor(call.model());
+      call.mood = mood;
+      boolean stream = switch (speech) {
+        case GEMINI -> path.contains(":streamGenerateContent");
+        case OLLAMA -> call.json().path("stream").asBoolean(true);
+        default -> call.json().path("stream").asBoolean(false);
+      };
+      Said said = said(call, mood);
+      switch (mood) {
+        case BUSY -> {
+          return error(429, "Rate limit reached for requests");
+        }
+        case DOWN -> {
+          return error(503, "The server is overloaded");
+        }
+        case REFUSES -> {
+          return error(400, "This request is not to my taste");
+        }
+        case BAD_KEY -> {
+          return error(401, "Incorrect API key provided: sk-fake*********7890");
+        }
+        case HANGS -> {
+          waitForGoodbye(call);
+          return false;
+        }
+        case HANGS_UP -> {
+          return false;
+        }
+        case HTML -> {
+          return respond(200, "text/html", "<!doctype html><html><body><h1>Welcome to the proxy</h1></body></html>", "");
+        }
+        case EMPTY -> {
+          return respond(200, stream ? speech.streamType() : "application/json", "", "");
+        }
+        case SLOW -> pause(delay);
+        default -> { }
+      }
+      if (path.endsWith("/embeddings")) {
+        return embeddings(call);
+      }
+      return stream ? stream(call, mood, said) : whole(call, mood, said);
+    }
+
+    private boolean holdsKey(Call call) {
+      return ("Bearer " + key).equals(call.header("authorization")) || key.equals(call.header("x-api-key")) || key.equals(call.header("x-goog-api-key")) || key.equals(call.header("api-key"));
+    }
+
+    private Said said(Call call, Mood mood) {
+      long output = outputTokens >= 0 ? outputTokens : words.size();
+      Long input = inputTokens;
+      if (mood == Mood.LIES_ABOUT_USAGE) {
+        input = lie == Lie.MISSING ? null : lie == Lie.NEGATIVE ? Long.valueOf(-7) : Long.valueOf(4_000_000_000_000L);
+        output = lie == Lie.NEGATIVE ? -3 : 4_000_000_000_000L;
+      }
+      return new Said(call.model(), words, tool, arguments, input, output, call.json().path("stream_options").path("include_usage").asBoolean(false));
+    }
+
+    private boolean whole(Call call, Mood mood, Said said) throws IOException {
+      String text = speech.whole(said);
+      switch (mood) {
+        case DRIPS -> pause(interval.multipliedBy(said.words().size()));
+        case JUNK, TRUNCATED -> text = text.substring(0, text.length() / 2);
+        case ERROR_IN_STREAM_FIRST, ERROR_MID_STREAM -> text = Json.text(speech.error(503, "The server had an error while processing your request"));
+        case DIES_MID_STREAM, STALLS_MID_STREAM -> {
+          byte[] bytes = text.getBytes(UTF_8);
+          send(head(200, "application/json", "Content-Length: " + bytes.length + "\r\n") + new String(bytes, 0, bytes.length / 2, UTF_8));
+          if (mood == Mood.STALLS_MID_STREAM) {
+            waitForGoodbye(call);
+          }
+          return false;
+        }
+        case ENDLESS -> {
+          send(head(200, "application/json", "Transfer-Encoding: chunked\r\n"));
+          chunk("{\"content\":\"");
+          for (String filling = "w ".repeat(4_096);; call.chunks++) {
+            chunk(filling);
+          }
+        }
+        default -> { }
+      }
+      return respond(200, "application/json", text, "");
+    }
+
+    private boolean stream(Call call, Mood mood, Said said) throws IOException {
+      send(head(200, speech.streamType(), "Transfer-Encoding: chunked\r\nCache-Control: no-cache\r\n"));
+      if (mood == Mood.JUNK) {
+        chunk(speech.brokenFrame());
+        return end();
+      }
+      for (String frame : speech.opening(said)) {
+        chunk(frame);
+      }
+      if (mood == Mood.ERROR_IN_STREAM_FIRST) {
+        chunk(speech.errorFrame("The server had an error before it said anything"));
+        return end();
+      }
+      if (said.tool() != null) {
+        for (String frame : speech.toolCall(said)) {
+          chunk(frame);
+          call.chunks++;
+        }
+      } else {
+        for (int i = 0; i < said.words().size() || mood == Mood.ENDLESS; i++) {
+          if (i == breakAfter) {
+            switch (mood) {
+              case DIES_MID_STREAM -> {
+                return false;
+              }
+              case STALLS_MID_STREAM -> {
+                waitForGoodbye(call);
+                return false;
+              }
+              case ERROR_MID_STREAM -> {
+                chunk(speech.errorFrame("The server had an error while processing your request"));
+                return end();
+              }
+              default -> { }
+            }
+          }
+          if (mood == Mood.DRIPS && i > 0) {
+            pause(interval);
+          }
+          chunk(speech.word(said, i, said.words().get(i % said.words().size())));
+          call.chunks++;
+        }
+      }
+      if (mood == Mood.DIES_MID_STREAM) {
+        return false;
+      }
+      if (mood == Mood.STALLS_MID_STREAM) {
+        waitForGoodbye(call);
+        return false;
+      }
+      if (mood != Mood.TRUNCATED) {
+        for (String frame : speech.ending(said)) {
+          chunk(frame);
+        }
+      }
+      return end();
+    }
+
+    private boolean embeddings(Call call) throws IOException {
+      ObjectNode json = Json.object().put("object", "list").put("model", call.model());
+      JsonNode input = call.json().path("input");
+      var data = json.putArray("data");
+      for (int i = 0; i < (input.isArray() ? input.size() : 1); i++) {
+        data.addObject().put("object", "embedding").put("index", i).putArray("embedding").add(0.6).add(0.8).add(0);
+      }
+      json.putObject("usage").put("prompt_tokens", inputTokens).put("total_tokens", inputTokens);
+      return respond(200, "application/json", Json.text(json), "");
+    }
+
+    private boolean error(int status, String message) throws IOException {
+      boolean hint = status == 429 && speech != Speech.GEMINI;
+      return respond(speech.status(status), "application/json", Json.text(speech.error(status, message)), hint ? "Retry-After: " + retryAfter + "\r\n" : "");
+    }
+
+    private boolean respond(int status, String type, String body, String moreHeaders) throws IOException {
+      byte[] bytes = body.getBytes(UTF_8);
+      send(head(status, type, moreHeaders + "Content-Length: " + bytes.length + "\r\n") + body);
+      return true;
+    }
+
+    private String head(int status, String type, String headers) {
+      return "HTTP/1.1 " + status + " X\r\nContent-Type: " + type + "\r\nx-request-id: req_fake\r\n" + headers + "\r\n";
+    }
+
+    private void send(String text) throws IOException {
+      out.write(text.getBytes(UTF_8));
+      out.flush();
+    }
+
+    private void chunk(String text) throws IOException {
+      byte[] bytes = text.getBytes(UTF_8);
+      byte[] size = (Integer.toHexString(bytes.length) + "\r\n").getBytes(ISO_8859_1);
+      byte[] whole = new byte[size.length + bytes.length + 2];
+      System.arraycopy(size, 0, whole, 0, size.length);
+      System.arraycopy(bytes, 0, whole, size.length, bytes.length);
+      whole[whole.length - 2] = '\r';
+      whole[whole.length - 1] = '\n';
+      out.write(whole);
+      out.flush();
+    }
+
+    private boolean end() throws IOException {
+      send("0\r\n\r\n");
+      return true;
+    }
+
+    /** Waits, and notices when the client goes away meanwhile. */
+    private void pause(Duration time) throws IOException {
+      socket.setSoTimeout((int) Math.max(1, time.toMillis()));
+      try {
+        int next = in.read();
+        if (next < 0) {
+          throw new IOException("the client went away");
+        }
+        in.unread(next);
+      } catch (SocketTimeoutException timeIsUp) {
+        // the client still waits
+      } finally {
+        socket.setSoTimeout(0);
+      }
+    }
+
+    private void waitForGoodbye(Call call) throws IOException {
+      in.read();
+      call.cancelledAt = Instant.now();
+    }
+
+    private byte[] body(Map<String, String> headers) throws IOException {
+      if ("chunked".equalsIgnoreCase(headers.get("transfer-encoding"))) {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        for (int size = Integer.parseInt(line(), 16); size > 0; size = Integer.parseInt(line(), 16)) {
+          body.write(in.readNBytes(size));
+          line();
+        }
+        line();
+        return body.toByteArray();
+      }
+      return in.readNBytes(Integer.parseInt(headers.getOrDefault("content-length", "0")));
+    }
+
+    /** A line without its end, null at the end of input. */
+    private @Nullable String line() throws IOException {
+      StringBuilder line = new StringBuilder(80);
+      for (int b = in.read(); b != '\n'; b = in.read()) {
+        if (b < 0) {
+          return null;
+        }
+        if (b != '\r') {
+          line.append((char) b);
+        }
+      }
+      return line.toString();
+    }
+  }
+}

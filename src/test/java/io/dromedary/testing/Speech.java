@@ -1,0 +1,353 @@
+package io.dromedary.testing;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Json;
+import io.dromedary.testing.FakeProvider.Said;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** What one provider's API says: whole answers, stream frames and errors. */
+enum Speech {
+  OPENAI {
+    @Override String whole(Said said) {
+      ObjectNode json = json("{'id':'chatcmpl-fake','object':'chat.completion','created':1795218700,'service_tier':'default','system_fingerprint':'fp_fake'}").put("model", said.model());
+      ObjectNode choice = json.putArray("choices").addObject().put("index", 0);
+      ObjectNode message = choice.putObject("message").put("role", "assistant").put("content", said.tool() == null ? said.text() : null).putNull("refusal");
+      message.putArray("annotations");
+      if (said.tool() != null) {
+        ObjectNode call = message.putArray("tool_calls").addObject().put("id", "call_fake1").put("type", "function");
+        call.putObject("function").put("name", said.tool()).put("arguments", said.arguments());
+      }
+      choice.putNull("logprobs").put("finish_reason", said.tool() == null ? "stop" : "tool_calls");
+      if (said.input() != null) {
+        json.set("usage", usage(said));
+      }
+      return Json.text(json);
+    }
+
+    private ObjectNode usage(Said said) {
+      ObjectNode usage = Json.object().put("prompt_tokens", said.input()).put("completion_tokens", said.output()).put("total_tokens", said.input() + said.output());
+      usage.putObject("prompt_tokens_details").put("cached_tokens", 0).put("audio_tokens", 0);
+      usage.putObject("completion_tokens_details").put("reasoning_tokens", 0);
+      return usage;
+    }
+
+    private String chunk(Said said, ObjectNode delta, @Nullable String finish) {
+      ObjectNode json = json("{'id':'chatcmpl-fake','object':'chat.completion.chunk','created':1795218700}").put("model", said.model());
+      ObjectNode choice = json.putArray("choices").addObject().put("index", 0);
+      choice.set("delta", delta);
+      choice.putNull("logprobs").put("finish_reason", finish);
+      if (said.usageAsked()) {
+        json.putNull("usage");
+      }
+      json.put("obfuscation", "x9");
+      return sse(null, json);
+    }
+
+    @Override List<String> opening(Said said) {
+      return List.of(chunk(said, json("{'role':'assistant','content':'','refusal':null}"), null));
+    }
+
+    @Override String word(Said said, int index, String word) {
+      return chunk(said, Json.object().put("content", word), null);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      ObjectNode start = json("{'tool_calls':[{'index':0,'id':'call_fake1','type':'function','function':{'arguments':''}}]}");
+      ((ObjectNode) start.at("/tool_calls/0/function")).put("name", said.tool());
+      ObjectNode rest = json("{'tool_calls':[{'index':0,'function':{}}]}");
+      ((ObjectNode) rest.at("/tool_calls/0/function")).put("arguments", said.arguments());
+      return List.of(chunk(said, start, null), chunk(said, rest, null));
+    }
+
+    @Override List<String> ending(Said said) {
+      List<String> frames = new ArrayList<>(3);
+      frames.add(chunk(said, Json.object(), said.tool() == null ? "stop" : "tool_calls"));
+      if (said.usageAsked() && said.input() != null) {
+        ObjectNode json = json("{'id':'chatcmpl-fake','object':'chat.completion.chunk','created':1795218700,'choices':[]}").put("model", said.model());
+        json.set("usage", usage(said));
+        frames.add(sse(null, json));
+      }
+      frames.add("data: [DONE]\n\n");
+      return frames;
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      ObjectNode json = Json.object();
+      ObjectNode error = json.putObject("error").put("message", message).put("type", status == 429 ? "requests" : status >= 500 ? "server_error" : "invalid_request_error").putNull("param");
+      error.put("code", status == 429 ? "rate_limit_exceeded" : status == 401 ? "invalid_api_key" : null);
+      return json;
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("messages", "model", "service_tier", "modalities", "verbosity", "reasoning_effort", "max_completion_tokens", "frequency_penalty", "presence_penalty", "web_search_options", "top_logprobs",
+          "response_format", "audio", "store", "moderation", "stream", "stop", "logit_bias", "logprobs", "max_tokens", "n", "prediction", "seed", "stream_options", "tools", "tool_choice", "parallel_tool_calls",
+          "function_call", "functions", "metadata", "temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options");
+    }
+  },
+
+  ANTHROPIC {
+    private ObjectNode usage(long input, long output) {
+      return Json.object().put("input_tokens", input).put("cache_creation_input_tokens", 0).put("cache_read_input_tokens", 0).put("output_tokens", output);
+    }
+
+    @Override String whole(Said said) {
+      ObjectNode json = json("{'id':'msg_fake','type':'message','role':'assistant'}").put("model", said.model());
+      ObjectNode block = json.putArray("content").addObject();
+      if (said.tool() == null) {
+        block.put("type", "text").put("text", said.text());
+      } else {
+        block.put("type", "tool_use").put("id", "toolu_fake1").put("name", said.tool()).set("input", json(said.arguments()));
+      }
+      json.put("stop_reason", said.tool() == null ? "end_turn" : "tool_use").putNull("stop_sequence");
+      if (said.input() != null) {
+        json.set("usage", usage(said.input(), said.output()));
+      }
+      return Json.text(json);
+    }
+
+    @Override List<String> opening(Said said) {
+      ObjectNode json = json("{'type':'message_start','message':{'id':'msg_fake','type':'message','role':'assistant','content':[],'stop_reason':null,'stop_sequence':null}}");
+      ObjectNode message = ((ObjectNode) json.get("message")).put("model", said.model());
+      if (said.input() != null) {
+        message.set("usage", usage(said.input(), 1));
+      }
+      String start = said.tool() == null ? sse("content_block_start", json("{'type':'content_block_start','index':0,'content_block':{'type':'text','text':''}}")) : "";
+      return List.of(sse("message_start", json), start + sse("ping", json("{'type':'ping'}")));
+    }
+
+    @Override String word(Said said, int index, String word) {
+      ObjectNode json = json("{'type':'content_block_delta','index':0,'delta':{'type':'text_delta'}}");
+      ((ObjectNode) json.get("delta")).put("text", word);
+      return sse("content_block_delta", json);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      ObjectNode start = json("{'type':'content_block_start','index':0,'content_block':{'type':'tool_use','id':'toolu_fake1','input':{}}}");
+      ((ObjectNode) start.get("content_block")).put("name", said.tool());
+      ObjectNode delta = json("{'type':'content_block_delta','index':0,'delta':{'type':'input_json_delta'}}");
+      ((ObjectNode) delta.get("delta")).put("partial_json", said.arguments());
+      return List.of(sse("content_block_start", start), sse("content_block_delta", delta));
+    }
+
+    @Override List<String> ending(Said said) {
+      ObjectNode end = json("{'type':'message_delta','delta':{'stop_sequence':null}}");
+      ((ObjectNode) end.get("delta")).put("stop_reason", said.tool() == null ? "end_turn" : "tool_use");
+      if (said.input() != null) {
+        end.putObject("usage").put("output_tokens", said.output());
+      }
+      return List.of(sse("content_block_stop", json("{'type':'content_block_stop','index':0}")), sse("message_delta", end), sse("message_stop", json("{'type':'message_stop'}")));
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      ObjectNode json = Json.object().put("type", "error");
+      json.putObject("error").put("type", switch (status) {
+        case 400 -> "invalid_request_error";
+        case 401 -> "authentication_error";
+        case 404 -> "not_found_error";
+        case 429 -> "rate_limit_error";
+        default -> "overloaded_error";
+      }).put("message", message);
+      return json.put("request_id", "req_fake");
+    }
+
+    @Override String errorFrame(String message) {
+      return sse("error", error(529, message));
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("model", "max_tokens", "messages", "system", "tools", "tool_choice", "stop_sequences", "temperature", "top_p", "top_k", "thinking", "output_config", "metadata", "stream", "service_tier",
+          "cache_control", "container", "inference_geo", "speed", "diagnostics");
+    }
+  },
+
+  GEMINI {
+    private ObjectNode answer(Said said, @Nullable ObjectNode part, @Nullable String finish) {
+      ObjectNode json = Json.object();
+      ObjectNode candidate = json.putArray("candidates").addObject();
+      ObjectNode content = candidate.putObject("content").put("role", "model");
+      if (part != null) {
+        content.putArray("parts").add(part);
+      }
+      if (finish != null) {
+        candidate.put("finishReason", finish);
+      }
+      candidate.put("index", 0);
+      if (said.input() != null) {
+        ObjectNode usage = json.putObject("usageMetadata").put("promptTokenCount", said.input());
+        if (finish != null) {
+          usage.put("candidatesTokenCount", said.output()).put("totalTokenCount", said.input() + said.output());
+        }
+      }
+      return json.put("modelVersion", said.model()).put("responseId", "fake");
+    }
+
+    private ObjectNode call(Said said) {
+      ObjectNode part = Json.object();
+      part.putObject("functionCall").put("name", said.tool()).set("args", json(said.arguments()));
+      return part.put("thoughtSignature", "c2lnbmVk");
+    }
+
+    private String frame(JsonNode json) {
+      return "data: " + Json.text(json) + "\r\n\r\n";
+    }
+
+    @Override String whole(Said said) {
+      return Json.text(answer(said, said.tool() == null ? Json.object().put("text", said.text()) : call(said), "STOP"));
+    }
+
+    @Override List<String> opening(Said said) {
+      return List.of();
+    }
+
+    @Override String word(Said said, int index, String word) {
+      return frame(answer(said, Json.object().put("text", word), null));
+    }
+
+    @Override List<String> toolCall(Said said) {
+      return List.of(frame(answer(said, call(said), null)));
+    }
+
+    @Override List<String> ending(Said said) {
+      return List.of(frame(answer(said, Json.object().put("text", ""), "STOP")));
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      ObjectNode json = Json.object();
+      ObjectNode error = json.putObject("error").put("code", status == 401 ? 400 : status).put("message", message).put("status", switch (status) {
+        case 400, 401 -> "INVALID_ARGUMENT";
+        case 404 -> "NOT_FOUND";
+        case 429 -> "RESOURCE_EXHAUSTED";
+        default -> "UNAVAILABLE";
+      });
+      if (status == 401) {
+        error.putArray("details").add(json("{'@type':'type.googleapis.com/google.rpc.ErrorInfo','reason':'API_KEY_INVALID','domain':'googleapis.com'}"));
+      }
+      if (status == 429) {
+        error.putArray("details").add(json("{'@type':'type.googleapis.com/google.rpc.RetryInfo','retryDelay':'1s'}"));
+      }
+      return json;
+    }
+
+    @Override String errorFrame(String message) {
+      return frame(error(503, message));
+    }
+
+    @Override int status(int status) {
+      return status == 401 ? 400 : status;
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings", "cachedContent", "labels", "serviceTier", "store");
+    }
+  },
+
+  OLLAMA {
+    private ObjectNode line(Said said, String content, boolean done) {
+      ObjectNode json = Json.object().put("model", said.model()).put("created_at", "2026-11-20T10:00:00.000000000Z");
+      json.putObject("message").put("role", "assistant").put("content", content);
+      json.put("done", done);
+      if (done) {
+        json.put("done_reason", "stop").put("total_duration", 1_000_000).put("load_duration", 1_000);
+        if (said.input() != null) {
+          json.put("prompt_eval_count", said.input()).put("prompt_eval_duration", 1_000).put("eval_count", said.output()).put("eval_duration", 1_000);
+        }
+      }
+      return json;
+    }
+
+    private ObjectNode withCall(Said said, boolean done) {
+      ObjectNode json = line(said, "", done);
+      ObjectNode call = ((ObjectNode) json.get("message")).putArray("tool_calls").addObject().put("id", "call_fake1");
+      call.putObject("function").put("name", said.tool()).set("arguments", json(said.arguments()));
+      return json;
+    }
+
+    @Override String whole(Said said) {
+      return Json.text(said.tool() == null ? line(said, said.text(), true) : withCall(said, true));
+    }
+
+    @Override List<String> opening(Said said) {
+      return List.of();
+    }
+
+    @Override String word(Said said, int index, String word) {
+      return Json.text(line(said, word, false)) + "\n";
+    }
+
+    @Override List<String> toolCall(Said said) {
+      return List.of(Json.text(withCall(said, false)) + "\n");
+    }
+
+    @Override List<String> ending(Said said) {
+      return List.of(Json.text(line(said, "", true)) + "\n");
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      return Json.object().put("error", message);
+    }
+
+    @Override String errorFrame(String message) {
+      return Json.text(error(500, message)) + "\n";
+    }
+
+    @Override String brokenFrame() {
+      return "{\"model\":\"m\",\"message\":{\"ro\n";
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("model", "messages", "tools", "format", "think", "options", "keep_alive", "logprobs", "top_logprobs", "stream", "truncate", "shift");
+    }
+  };
+
+  abstract String whole(Said said);
+
+  /** Lifecycle frames before the first content. */
+  abstract List<String> opening(Said said);
+
+  abstract String word(Said said, int index, String word);
+
+  abstract List<String> toolCall(Said said);
+
+  /** Finish reason, usage and the last event. */
+  abstract List<String> ending(Said said);
+
+  abstract ObjectNode error(int status, String message);
+
+  /** The top-level request fields that it knows. */
+  abstract Set<String> fields();
+
+  String errorFrame(String message) {
+    return sse(null, error(503, message));
+  }
+
+  String brokenFrame() {
+    return "data: {\"id\":\"x\",\"choices\":[{\"ind\n\n";
+  }
+
+  /** The status it uses where others use this one. */
+  int status(int status) {
+    return status;
+  }
+
+  String streamType() {
+    return this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
+  }
+
+  private static String sse(@Nullable String event, JsonNode json) {
+    return (event == null ? "" : "event: " + event + "\n") + "data: " + Json.text(json) + "\n\n";
+  }
+
+  private static ObjectNode json(String text) {
+    try {
+      return (ObjectNode) Json.read(text.startsWith("{'") ? text.replace('\'', '"') : text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,7 +1,9 @@
 package io.dromedary.camel;
 
+import io.dromedary.catalog.Bill;
 import io.dromedary.chat.ChatStream;
 import io.dromedary.chat.ProviderFailure;
+import io.dromedary.chat.Usd;
 import io.dromedary.client.Reply;
 import io.dromedary.client.chatcompletions.AnswerAssembler;
 import io.dromedary.client.chatcompletions.ChunkWriter;
@@ -14,6 +16,7 @@ import java.util.Map;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.http.common.DefaultHttpBinding;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Between the servlet component and the routes: takes nothing from a request by itself (the ingress reads it) and writes {@link Reply replies}: whole, or event by event as they arrive. A stream is settled before its
@@ -100,7 +103,7 @@ public final class ServletBinding extends DefaultHttpBinding {
         }
         exchange.setVariable("answer", assembler.response(stream.usage()));
         afterStream.settle(exchange);
-        out.write(writer.usage(stream.usage(), exchange.getVariable("cost", io.dromedary.chat.Usd.class)));
+        out.write(writer.usage(stream.usage(), cost(exchange)));
         last = writer.done();
       } catch (ProviderFailure failure) {
         exchange.setVariable("failure", failure);
@@ -117,6 +120,11 @@ public final class ServletBinding extends DefaultHttpBinding {
       // The stream has ended its attempt by now; a cut or abandoned one is settled here, a whole one was above.
       afterStream.settle(exchange);
     }
+  }
+
+  private static @Nullable Usd cost(Exchange exchange) {
+    Bill bill = exchange.getVariable("bill", Bill.class);
+    return bill == null ? null : bill.cost();
   }
 
   @Override

@@ -34,6 +34,9 @@ public final class Accountant {
     @Nullable Model of(ChatRequest request);
   }
 
+  /** The sandbox asks no model, so it saves nothing either. */
+  private static final String IN_PROCESS = "sandbox";
+
   private final Baseline baseline;
   private final boolean keepsText;
   private final Function<ChatRequest, String> promptHash;
@@ -83,7 +86,7 @@ public final class Accountant {
     String provider = last != null ? served ? last.candidate().provider() : "" : recall.provider();
     Model base = baseline.of(request);
     Price basePrice = base == null ? null : base.price(request.receivedAt());
-    Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null ? Usd.ZERO : basePrice.cost(usage).minus(cost);
+    Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost);
     return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.model(), model, provider, decision == null ? "" : decision.tier(),
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,

@@ -20,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * All models we know, as one immutable snapshot read from {@code config/models.yaml}.
@@ -92,7 +93,7 @@ public final class ModelCatalog {
   }
 
   private ModelCatalog(String version, List<Model> models) {
-    this(version, new LinkedHashMap<>(), new HashMap<>(), new LinkedHashMap<>());
+    this(version, new LinkedHashMap<>(), new HashMap<>(), new TreeMap<>());
     Map<String, List<Model>> byAlias = new HashMap<>();
     for (Model model : models) {
       byId.put(model.id(), model);
@@ -120,6 +121,11 @@ public final class ModelCatalog {
 
   public Collection<Model> all() {
     return Collections.unmodifiableCollection(byId.values());
+  }
+
+  /** The providers that have models here, by alphabet. */
+  public Set<String> providers() {
+    return Collections.unmodifiableSet(byProvider.keySet());
   }
 
   /** The models of one provider by id, none when it is unknown. */

@@ -11,8 +11,6 @@ import io.dromedary.chat.Json;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -74,15 +72,6 @@ class ComplexityScorersTest {
   @Test
   void the_keyword_that_decided_is_told() {
     assertThat(scorers.score(asking("auto", "Please Evaluate this")).signals()).containsEntry("keyword", "evaluate").containsEntry("words", 3);
-  }
-
-  @Property(tries = 300)
-  void the_score_always_lies_in_its_tier(@ForAll String text) {
-    for (ComplexityScorer scorer : List.of(new KeywordScorer(), new LengthScorer())) {
-      Complexity complexity = scorer.score(asking("auto", text));
-      assertThat(complexity.score()).isBetween(0.0, 1.0);
-      assertThat(Tier.of(complexity.score())).isEqualTo(complexity.tier());
-    }
   }
 
   @Test

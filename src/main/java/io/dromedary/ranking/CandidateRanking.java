@@ -1,0 +1,526 @@
+package io.dromedary.ranking;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Candidate;
+import io.dromedary.catalog.Candidates;
+import io.dromedary.catalog.Complexity;
+import io.dromedary.catalog.Decision;
+import io.dromedary.catalog.Model;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Tier;
+import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.Json;
+import io.dromedary.chat.Problem;
+import io.dromedary.chat.Usage;
+import io.dromedary.chat.Usd;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ranks the models that may answer a request, one method per strategy.
+ *
+ * <p>Each strategy names a chain. From the chain fall out the models of providers that take no part and those that break a constraint of the request (capabilities, lengths, {@code provider}, {@code routing}); the
+ * rest is sorted if the request states a preference, then by {@code provider.order}; models of providers that are unwell go last. When nothing of a chain by tier or threshold is left, all listed models of the
+ * active providers stand in for it, those good enough for the tier by cost first. Ties go by id, so the order of the catalogue has no influence.
+ */
+public final class CandidateRanking {
+  private static final String SANDBOX = "sandbox";
+  private static final String SANDBOX_MODEL = "sandbox/echo";
+  private static final int MOST_DROPPED = 20;
+
+  private final Supplier<ModelCatalog> catalogue;
+  private final Supplier<RoutingPolicy> policy;
+  private final ProviderStates states;
+  private final ExpectedLatency latency;
+
+  /** Catalogue and policy are asked at every request, so that a reload takes effect. */
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
+    this.catalogue = catalogue;
+    this.policy = policy;
+    this.states = states;
+    this.latency = latency;
+  }
+
+  /** {@code model}, {@code tier} or {@code threshold}: which of the methods below ranks this request. */
+  public String strategy(ChatRequest request) {
+    return switch (RoutingOptions.kind(request)) {
+      case MODEL -> "model";
+      case TIER -> "tier";
+      case THRESHOLD -> "threshold";
+    };
+  }
+
+  /** Checks what the request says about its routing, for the step that reads it: a bad field is told even when the answer is cached. @throws Problem 400 naming the field */
+  public void check(ChatRequest request) {
+    RoutingOptions.of(request, policy.get());
+    baseline(request);
+  }
+
+  /** Does the request want only the decision ({@code routing.dry_run})? @throws Problem 400 if the field is no boolean */
+  public boolean dryRun(ChatRequest request) {
+    return request.routing().isObject() && RoutingOptions.of(request, policy.get()).dryRun();
+  }
+
+  /**
+   * The model that the request names, then, for a bare name, the same at other providers, then its {@code models}.
+   *
+   * @throws Problem 400 for a bad field, 404 if no such model is served here, 422 naming the constraint that left none
+   */
+  public Candidates namedModel(ChatRequest request) {
+    Ranking ranking = new Ranking(request, null);
+    List<String> names = new ArrayList<>(1 + ranking.options.models().size());
+    boolean modelGiven = request.json().path("model").isTextual();
+    if (modelGiven) {
+      names.add(request.model());
+    }
+    names.addAll(ranking.options.models());
+    for (int i = 0; i < names.size(); i++) {
+      ranking.addNamed(names.get(i), modelGiven && i == 0);
+    }
+    if (ranking.chain.isEmpty()) {
+      throw Problem.modelNotFound(names.isEmpty() ? request.model() : names.get(0));
+    }
+    return ranking.rank("model", "named by the request", false);
+  }
+
+  /**
+   * The chain of the request's tier, in the order of configuration or of the stated preference, then its {@code models}, then the fallback.
+   *
+   * @throws Problem 400 for a bad field, 422 naming the constraint that left none
+   */
+  public Candidates byTier(ChatRequest request, Complexity complexity) {
+    Ranking ranking = new Ranking(request, complexity);
+    for (String id : ranking.policy.tiers().get(complexity.tier()).models()) {
+      ranking.addConfigured(id, "in the " + complexity.tier() + " chain");
+    }
+    ranking.sorted = ranking.chain.size();
+    ranking.addModels();
+    ranking.addFallback();
+    String preference = ranking.options.preference().isEmpty() ? "" : ", by " + ranking.options.preference();
+    return ranking.rank("tier", complexity.tier() + " by " + complexity.scorer() + preference, true);
+  }
+
+  /**
+   * {@code router-<kind>-<threshold>}: the strong model when the score is at least the threshold, else the weak one; the other follows.
+   *
+   * @throws Problem 400 for a bad threshold, 404 for an unknown kind, 422 naming the constraint that left none
+   */
+  public Candidates byThreshold(ChatRequest request, Complexity complexity) {
+    Ranking ranking = new Ranking(request, complexity);
+    String kind = ranking.options.routerKind();
+    if (!kind.equals(complexity.scorer()) && !kind.equals(complexity.signals().get("fallback_from"))) {
+      throw Problem.modelNotFound(request.model());
+    }
+    boolean strong = complexity.score() >= ranking.options.threshold();
+    ranking.tier = strong ? Tier.EXPERT : Tier.SIMPLE;
+    ranking.addConfigured(strong ? ranking.policy.strong() : ranking.policy.weak(), strong ? "the strong model" : "the weak model");
+    ranking.addConfigured(strong ? ranking.policy.weak() : ranking.policy.strong(), strong ? "the weak model, as fallback" : "the strong model, as fallback");
+    ranking.addModels();
+    ranking.addFallback();
+    return ranking.rank("threshold", "score " + round(complexity.score()) + (strong ? " >= " : " < ") + round(ranking.options.threshold()) + " by " + complexity.scorer(), true);
+  }
+
+  /** What routing savings of this request are counted against, null if nothing is configured. @throws Problem 400 if {@code routing.baseline_model} is not in the catalogue */
+  public @Nullable Model baseline(ChatRequest request) {
+    String asked = request.routing().isObject() ? request.routing().path("baseline_model").asText("") : "";
+    if (!asked.isEmpty()) {
+      return catalogue.get().find(asked).orElseThrow(() -> Problem.badField("routing.baseline_model", "`routing.baseline_model` = `" + Problem.clip(asked) + "` is not in the catalogue"));
+    }
+    String configured = policy.get().baselineModel();
+    return configured.isEmpty() ? null : catalogue.get().find(configured).orElse(null);
+  }
+
+  /** The decision as {@code POST /v1/route} and {@code routing.dry_run} show it. */
+  public ObjectNode explain(ChatRequest request, Candidates candidates) {
+    Decision decision = candidates.decision();
+    ObjectNode json = Json.object();
+    json.put("object", "route.decision");
+    json.put("requested_model", decision.requestedModel());
+    json.put("strategy", decision.strategy());
+    Complexity complexity = decision.complexity();
+    if (complexity == null) {
+      json.putNull("tier").putNull("score").putNull("scorer").putObject("signals");
+    } else {
+      json.put("tier", complexity.tier().name()).put("score", complexity.score()).put("scorer", complexity.scorer());
+      ObjectNode signals = json.putObject("signals");
+      complexity.signals().forEach((name, value) -> signals.set(name, Json.mapper().valueToTree(value)));
+    }
+    json.put("reason", decision.reason());
+    json.put("model", candidates.ranked().isEmpty() ? null : candidates.ranked().get(0).model().id());
+    ArrayNode ranked = json.putArray("candidates");
+    for (Candidate candidate : candidates.ranked()) {
+      ObjectNode entry = ranked.addObject();
+      entry.put("model", candidate.model().id()).put("provider", candidate.provider());
+      cost(entry, candidate.expectedCost());
+      entry.put("expected_quality", candidate.expectedQuality()).put("expected_latency_ms", candidate.expectedLatency().toMillis()).put("reason", candidate.reason());
+    }
+    ArrayNode dropped = json.putArray("dropped");
+    for (Decision.Dropped drop : decision.dropped()) {
+      dropped.addObject().put("model", drop.model()).put("why", drop.why());
+    }
+    Model baseline = baseline(request);
+    if (baseline == null) {
+      json.putNull("baseline");
+    } else {
+      ObjectNode entry = json.putObject("baseline");
+      entry.put("model", baseline.id());
+      cost(entry, new Ranking(request, complexity).cost(baseline.price(request.receivedAt())));
+    }
+    return json;
+  }
+
+  private static void cost(ObjectNode entry, @Nullable Usd cost) {
+    if (cost == null) {
+      entry.putNull("expected_cost_usd");
+    } else {
+      entry.put("expected_cost_usd", cost.plain());
+    }
+  }
+
+  private static String round(double value) {
+    return Double.toString(Math.round(value * 100_000) / 100_000.0);
+  }
+
+  /** A model of the chain with what we expect of it. */
+  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs) {}
+
+  /** The work on one request. */
+  private final class Ranking {
+    final ChatRequest request;
+    final @Nullable Complexity complexity;
+    final ModelCatalog models = catalogue.get();
+    final RoutingPolicy policy = CandidateRanking.this.policy.get();
+    final RoutingOptions options;
+    final Needs needs;
+    final Usage expectedUsage;
+    final Map<String, Entry> chain = new LinkedHashMap<>();
+    final Map<String, Decision.Dropped> dropped = new LinkedHashMap<>();
+    Tier tier;
+    /** Beyond {@link #MOST_DROPPED}: the decision is kept with every request. */
+    int droppedUntold;
+    /** How many of the chain a preference may sort; the models after them are fallbacks and stay behind. */
+    int sorted = Integer.MAX_VALUE;
+
+    Ranking(ChatRequest request, @Nullable Complexity complexity) {
+      this.request = request;
+      this.complexity = complexity;
+      this.options = RoutingOptions.of(request, policy);
+      this.needs = Needs.of(request);
+      this.tier = complexity == null ? Tier.MEDIUM : complexity.tier();
+      this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
+    }
+
+    @Nullable Usd cost(@Nullable Price price) {
+      return price == null ? null : price.cost(expectedUsage);
+    }
+
+    void add(Model model, String why) {
+      if (!chain.containsKey(model.id())) {
+        chain.put(model.id(), entry(model, why));
+      }
+    }
+
+    Entry entry(Model model, String why) {
+      Price price = model.price(request.receivedAt());
+      return new Entry(model, why, price, cost(price), latency.of(model).toMillis());
+    }
+
+    void addConfigured(String id, String why) {
+      models.find(id).ifPresentOrElse(model -> add(model, why), () -> drop(id, "is no longer in the catalogue"));
+    }
+
+    void addModels() {
+      for (String name : options.models()) {
+        addNamed(name, false);
+      }
+    }
+
+    void addFallback() {
+      if (!policy.fallback().isEmpty()) {
+        addConfigured(policy.fallback(), "closes every chain");
+      }
+      if (states.active(SANDBOX)) {
+        addConfigured(SANDBOX_MODEL, "closes every chain");
+      }
+    }
+
+    /** Adds what goes by this name at active providers; of a full name only one. @throws Problem 404 where {@code must} and there is none, 400 for auto within {@code models} */
+    void addNamed(String name, boolean must) {
+      if (!must && (name.equals("auto") || name.equals("route-llm") || name.startsWith("auto:") || name.startsWith("router-"))) {
+        throw Problem.badField("models", "`" + Problem.clip(name) + "` cannot stand in `models`; write it in `model`");
+      }
+      List<Model> same = models.named(name);
+      boolean bare = name.indexOf('/') < 0;
+      boolean found = false;
+      for (Model model : same) {
+        if (states.active(model.provider()) && (bare || !found)) {
+          boolean alias = !model.id().equals(name) && !model.name().equals(name);
+          String how = must ? "named by the request" : "in the request's models";
+          add(model, found ? "the same model at another provider" : alias ? how + " by an alias" : how);
+          found = true;
+        }
+      }
+      if (found) {
+        return;
+      }
+      if (!same.isEmpty() && onlySandbox()) {
+        drop(same.get(0).id(), "no provider has a key; the sandbox answers instead");
+        addConfigured(SANDBOX_MODEL, "stands in, since no provider has a key");
+        return;
+      }
+      try {
+        add(models.resolve(name, activeProviders()), "not in the catalogue, passed on as it stands");
+      } catch (Problem unknown) {
+        if (must && same.isEmpty()) {
+          throw unknown;
+        }
+        if (must) {
+          throw new Problem(404, "invalid_request_error", "the model `" + same.get(0).id() + "` is not served here: provider `" + same.get(0).provider() + "` has no key or does not answer")
+              .code("model_not_found").param("model");
+        }
+        drop(name, "is not served here");
+      }
+    }
+
+    boolean onlySandbox() {
+      Set<String> active = activeProviders();
+      return active.size() == 1 && active.contains(SANDBOX);
+    }
+
+    Set<String> activeProviders() {
+      Set<String> active = new HashSet<>(16);
+      for (String provider : ModelCatalog.PROVIDERS) {
+        if (states.active(provider)) {
+          active.add(provider);
+        }
+      }
+      for (String provider : models.providers()) {
+        if (!active.contains(provider) && states.active(provider)) {
+          active.add(provider);
+        }
+      }
+      return active;
+    }
+
+    void drop(String model, String why) {
+      if (dropped.size() < MOST_DROPPED) {
+        dropped.putIfAbsent(model, new Decision.Dropped(model, why));
+      } else if (!dropped.containsKey(model)) {
+        droppedUntold++;
+      }
+    }
+
+    Candidates rank(String strategy, String reason, boolean widen) {
+      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters());
+      Filtered chosen = filter(chain.values(), check);
+      List<Entry> order = chosen.kept;
+      if (widen && onlyStandIns(order)) {
+        Filtered wider = filter(standIns(), check);
+        if (!wider.kept.isEmpty()) {
+          List<Entry> closing = order;
+          order = byCostForTier(wider.kept);
+          order.addAll(closing);
+          sorted = wider.kept.size();
+          reason = reason + "; no model of the chain fits, so any of an active provider";
+        } else if (order.isEmpty() && wider.last != null && (chosen.last == null || wider.last.compareTo(chosen.last) > 0)) {
+          chosen = wider;
+        }
+      } else {
+        sorted = kept(order);
+      }
+      if (order.isEmpty()) {
+        throw empty(chosen);
+      }
+      if (options.weights() != null) {
+        byPreference(order.subList(0, Math.min(sorted, order.size())), options.weights());
+      }
+      return candidates(strategy, reason, order);
+    }
+
+    /** How many of the first {@link #sorted} of the chain were kept. */
+    private int kept(List<Entry> order) {
+      if (sorted >= chain.size()) {
+        return order.size();
+      }
+      Set<String> first = new HashSet<>();
+      for (String id : chain.keySet()) {
+        if (first.size() == sorted) {
+          break;
+        }
+        first.add(id);
+      }
+      int kept = 0;
+      while (kept < order.size() && first.contains(order.get(kept).model().id())) {
+        kept++;
+      }
+      return kept;
+    }
+
+    /** Is nothing left, or nothing but the sandbox while others are active? */
+    private boolean onlyStandIns(List<Entry> order) {
+      for (Entry entry : order) {
+        if (!entry.model().provider().equals(SANDBOX)) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    /** All listed chat models of active providers, but local ones only if some chain names them. */
+    private List<Entry> standIns() {
+      List<Entry> all = new ArrayList<>();
+      for (String provider : models.providers()) {
+        if (!provider.equals(SANDBOX) && states.active(provider)) {
+          for (Model model : models.byProvider(provider)) {
+            if (model.mode().equals("chat") && (!model.tags().contains("local") || policy.named().contains(model.id()))) {
+              all.add(entry(model, "a model of an active provider"));
+            }
+          }
+        }
+      }
+      return all;
+    }
+
+    private List<Entry> byCostForTier(List<Entry> entries) {
+      double enough = policy.tiers().get(tier).minQuality();
+      entries.sort((a, b) -> {
+        boolean aFits = a.model().quality() >= enough;
+        if (aFits != b.model().quality() >= enough) {
+          return aFits ? -1 : 1;
+        }
+        int byCost = compareCost(a.cost(), b.cost());
+        int byQuality = Double.compare(b.model().quality(), a.model().quality());
+        int first = aFits ? byCost : byQuality;
+        int second = aFits ? byQuality : byCost;
+        return first != 0 ? first : second != 0 ? second : a.model().id().compareTo(b.model().id());
+      });
+      return entries;
+    }
+
+    private void byPreference(List<Entry> entries, Weights weights) {
+      double dearest = 1;
+      double slowest = 1;
+      for (Entry entry : entries) {
+        dearest = Math.max(dearest, entry.cost() == null ? 0 : entry.cost().nanos());
+        slowest = Math.max(slowest, entry.latencyMs());
+      }
+      Map<String, Double> worth = new LinkedHashMap<>();
+      for (Entry entry : entries) {
+        // an unpriced model is not free: it counts like the dearest
+        double cost = entry.cost() == null ? 1 : entry.cost().nanos() / dearest;
+        worth.put(entry.model().id(), weights.quality() * entry.model().quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
+      }
+      entries.sort(Comparator.<Entry>comparingDouble(entry -> -worth.getOrDefault(entry.model().id(), 0.0)).thenComparing(entry -> entry.model().id()));
+    }
+
+    private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
+      Filtered filtered = new Filtered(entries.size());
+      for (Entry entry : entries) {
+        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+        if (broken == null) {
+          filtered.kept.add(entry);
+        } else {
+          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+          drop(entry.model().id(), why);
+          if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
+            filtered.last = broken;
+            filtered.example = entry.model().id() + " " + why;
+          }
+        }
+      }
+      return filtered;
+    }
+
+    private Problem empty(Filtered filtered) {
+      if (filtered.last == null) {
+        return Problem.noEligibleModel("no provider is active; set a provider's key, such as OPENAI_API_KEY");
+      }
+      return Problem.noEligibleModel(filtered.last.label + " ruled out the last of " + filtered.considered + (filtered.considered == 1 ? " model: " : " models: ") + filtered.example);
+    }
+
+    private Candidates candidates(String strategy, String reason, List<Entry> entries) {
+      List<Entry> order = entries;
+      if (!options.order().isEmpty()) {
+        order = new ArrayList<>(entries.size());
+        Set<Entry> placed = new LinkedHashSet<>();
+        for (String provider : options.order()) {
+          for (Entry entry : entries) {
+            if (entry.model().provider().equals(provider)) {
+              placed.add(entry);
+            }
+          }
+        }
+        order.addAll(placed);
+        for (Entry entry : entries) {
+          if (!placed.contains(entry)) {
+            if (options.allowFallbacks()) {
+              order.add(entry);
+            } else {
+              drop(entry.model().id(), "provider.order with allow_fallbacks false");
+            }
+          }
+        }
+        if (order.isEmpty()) {
+          throw Problem.noEligibleModel("`provider.order` with `allow_fallbacks` false ruled out all of " + entries.size() + " models; none is of " + String.join(", ", options.order()));
+        }
+      } else if (!options.allowFallbacks() && order.size() > 1) {
+        for (Entry entry : order.subList(1, order.size())) {
+          drop(entry.model().id(), "provider.allow_fallbacks is false");
+        }
+        order = order.subList(0, 1);
+      }
+      List<Candidate> well = new ArrayList<>(order.size());
+      List<Candidate> unwell = new ArrayList<>(0);
+      for (Entry entry : order) {
+        boolean available = states.available(entry.model().provider());
+        String why = available ? entry.why() : entry.why() + "; tried last, since provider " + entry.model().provider() + " is failing";
+        Candidate candidate = new Candidate(entry.model(), entry.cost(), entry.model().quality(), Duration.ofMillis(entry.latencyMs()), why);
+        (available ? well : unwell).add(candidate);
+      }
+      String said = reason;
+      if (!unwell.isEmpty() && !well.isEmpty() && !order.get(0).model().equals(well.get(0).model())) {
+        said = reason + "; provider " + order.get(0).model().provider() + " is failing";
+      }
+      well.addAll(unwell);
+      while (well.size() > policy.maxCandidates()) {
+        drop(well.remove(well.size() - 1).model().id(), "beyond max-candidates = " + policy.maxCandidates());
+      }
+      if (droppedUntold > 0) {
+        dropped.put("", new Decision.Dropped(droppedUntold + " more", "left out for reasons of this kind"));
+      }
+      return new Candidates(well, new Decision(request.model(), strategy, complexity, said, List.copyOf(dropped.values())));
+    }
+
+    private static int compareCost(@Nullable Usd a, @Nullable Usd b) {
+      if (a == null || b == null) {
+        return a == b ? 0 : a == null ? 1 : -1;
+      }
+      return a.compareTo(b);
+    }
+  }
+
+  /** What a filter left, and what it was that took the last. */
+  private static final class Filtered {
+    final List<Entry> kept;
+    final int considered;
+    @Nullable Constraint last;
+    String example = "";
+
+    Filtered(int considered) {
+      this.considered = considered;
+      this.kept = new ArrayList<>(considered);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package io.dromedary.ranking;
+
+import io.dromedary.catalog.Capability;
+import io.dromedary.catalog.Model;
+import io.dromedary.catalog.Price;
+import io.dromedary.chat.Usd;
+import org.jspecify.annotations.Nullable;
+
+/** What can rule a model out, in the order of checking: the last one in this order that ruled out a model is the one that emptied the set. */
+enum Constraint {
+  PROVIDER_ACTIVE("no provider that takes part serves the model"),
+  CHAT("the model must be a chat model"),
+  PROVIDER_ONLY("`provider.only`"),
+  PROVIDER_IGNORE("`provider.ignore`"),
+  TOOLS("the request has tools"),
+  VISION("the request has images"),
+  PDF("the request has files"),
+  AUDIO("the request has audio"),
+  JSON_SCHEMA("`response_format` json_schema"),
+  PARAMETERS("`provider.require_parameters`"),
+  CONTEXT("the length of the input"),
+  MAX_OUTPUT("`max_tokens`"),
+  TAGS("`routing.require_tags`"),
+  MIN_CONTEXT("`routing.min_context`"),
+  MIN_QUALITY("`routing.min_quality`"),
+  MAX_LATENCY("`routing.max_latency_ms`"),
+  MAX_PRICE("`provider.max_price`"),
+  MAX_RATE("`routing.max_cost_per_mtok`"),
+  MAX_COST("`routing.max_cost`");
+
+  private static final Constraint[] ALL = values();
+
+  final String label;
+
+  Constraint(String label) {
+    this.label = label;
+  }
+
+  /** The facts that models are checked against. */
+  record Check(RoutingOptions options, Needs needs, ProviderStates states, boolean schemaIsNative) {}
+
+  /** The first constraint that a model does not meet, null if it meets all. */
+  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
+    for (Constraint constraint : ALL) {
+      if (!constraint.met(model, price, expectedCost, latencyMs, check)) {
+        return constraint;
+      }
+    }
+    return null;
+  }
+
+  private boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
+    RoutingOptions options = check.options();
+    Needs needs = check.needs();
+    return switch (this) {
+      case PROVIDER_ACTIVE -> check.states().active(model.provider());
+      case CHAT -> model.mode().equals("chat");
+      case PROVIDER_ONLY -> options.only().isEmpty() || options.only().contains(model.provider());
+      case PROVIDER_IGNORE -> !options.ignore().contains(model.provider());
+      case TOOLS -> !needs.tools() || model.can(Capability.TOOLS);
+      case VISION -> !needs.vision() || model.can(Capability.VISION);
+      case PDF -> !needs.pdf() || model.can(Capability.PDF);
+      case AUDIO -> !needs.audio() || model.can(Capability.AUDIO);
+      case JSON_SCHEMA -> !needs.jsonSchema() || !check.schemaIsNative() || model.can(Capability.JSON_SCHEMA);
+      case PARAMETERS -> !options.requireParameters() || needs.parameterNotTaken(model) == null;
+      case CONTEXT -> model.contextTokens() == 0 || needs.inputTokens() <= model.contextTokens();
+      case MAX_OUTPUT -> model.maxOutputTokens() == 0 || needs.maxOutputTokens() <= model.maxOutputTokens();
+      case TAGS -> options.requireTags().isEmpty() || model.tags().containsAll(options.requireTags());
+      case MIN_CONTEXT -> options.minContext() <= model.contextTokens();
+      case MIN_QUALITY -> options.minQuality() <= model.quality();
+      case MAX_LATENCY -> options.maxLatencyMs() == 0 || latencyMs <= options.maxLatencyMs();
+      case MAX_PRICE -> options.maxPromptRate() < 0 && options.maxCompletionRate() < 0
+          || price != null && within(price.base().input(), options.maxPromptRate()) && within(price.base().output(), options.maxCompletionRate());
+      case MAX_RATE -> options.maxRate() < 0 || price != null && Math.max(price.base().input(), price.base().output()) <= options.maxRate();
+      case MAX_COST -> options.maxCost() == null || expectedCost != null && expectedCost.compareTo(options.maxCost()) <= 0;
+    };
+  }
+
+  /** Why this model does not meet it, for people. */
+  String why(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
+    RoutingOptions options = check.options();
+    return switch (this) {
+      case PROVIDER_ACTIVE -> "provider " + model.provider() + " has no key or does not answer";
+      case CHAT -> "makes embeddings, not chat";
+      case PROVIDER_ONLY -> "provider.only allows " + String.join(", ", options.only());
+      case PROVIDER_IGNORE -> "provider.ignore has " + model.provider();
+      case TOOLS -> "takes no tools";
+      case VISION -> "takes no images";
+      case PDF -> "takes no files";
+      case AUDIO -> "takes no audio";
+      case JSON_SCHEMA -> "has no json_schema output";
+      case PARAMETERS -> "does not take " + check.needs().parameterNotTaken(model);
+      case CONTEXT -> "reads " + model.contextTokens() + " tokens, the input is about " + check.needs().inputTokens();
+      case MAX_OUTPUT -> "writes at most " + model.maxOutputTokens() + " tokens, asked are " + check.needs().maxOutputTokens();
+      case TAGS -> "lacks one of the tags " + String.join(", ", options.requireTags());
+      case MIN_CONTEXT -> "reads " + model.contextTokens() + " tokens, wanted are " + options.minContext();
+      case MIN_QUALITY -> "quality " + model.quality() + " is below " + options.minQuality();
+      case MAX_LATENCY -> "expected after " + latencyMs + " ms, allowed are " + options.maxLatencyMs();
+      case MAX_PRICE, MAX_RATE -> price == null ? "is unpriced" : "costs " + Usd.ofNanos(price.base().input()) + " / " + Usd.ofNanos(price.base().output()) + " USD per million tokens";
+      case MAX_COST -> expectedCost == null ? "is unpriced" : "is expected to cost " + expectedCost + " USD, allowed are " + options.maxCost();
+    };
+  }
+
+  private static boolean within(long rate, long limit) {
+    return limit < 0 || rate <= limit;
+  }
+}

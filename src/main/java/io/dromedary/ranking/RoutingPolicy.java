@@ -1,0 +1,107 @@
+package io.dromedary.ranking;
+
+import io.dromedary.catalog.ConfigError;
+import io.dromedary.catalog.ConfigNode;
+import io.dromedary.catalog.Model;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Tier;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The settings of {@code config/routing.yaml}, checked.
+ *
+ * @param scorer kind of the complexity scorer in force
+ * @param baselineModel what routing savings are counted against, "" for none
+ * @param fallback closes every chain, "" for none
+ * @param maxCandidates most models of one ranking
+ * @param tiers a chain for every tier
+ * @param preferences weights by name
+ * @param strong asked for scores from the threshold on
+ * @param weak asked below it
+ * @param named ids that occur in some chain
+ */
+public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
+    Set<String> named) {
+  static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
+  private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
+
+  /**
+   * One tier.
+   *
+   * @param models ids in the order of trying
+   * @param defaultMaxOutputTokens answer length expected, in tokens
+   * @param minQuality 0..1, where the chain is of no use
+   */
+  record TierPolicy(List<String> models, long defaultMaxOutputTokens, double minQuality) {}
+
+  /**
+   * Reads the settings.
+   *
+   * @param file its name, for messages
+   * @throws ConfigError naming file, key, value and what is allowed
+   */
+  public static RoutingPolicy read(byte[] yaml, String file, ModelCatalog catalogue, Set<String> scorers) {
+    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers"));
+    String scorer = root.get("scorer").text("keywords");
+    if (!scorers.contains(scorer)) {
+      throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
+    }
+    long maxCandidates = root.get("max-candidates").count(6, 20);
+    if (maxCandidates == 0) {
+      throw root.get("max-candidates").error("must be a whole number from 1 to 20");
+    }
+    Set<String> named = new HashSet<>();
+    Map<Tier, TierPolicy> tiers = new EnumMap<>(Tier.class);
+    root.get("tiers").onlyKeys(Arrays.stream(Tier.values()).map(Tier::name).toList());
+    for (Tier tier : Tier.values()) {
+      ConfigNode entry = root.get("tiers").get(tier.name()).onlyKeys(List.of("models", "default-max-output-tokens", "min-quality"));
+      List<String> models = new ArrayList<>();
+      for (ConfigNode model : entry.get("models").list()) {
+        models.add(chatModel(model, catalogue));
+      }
+      named.addAll(models);
+      ConfigNode quality = entry.get("min-quality");
+      tiers.put(tier, new TierPolicy(List.copyOf(models), entry.get("default-max-output-tokens").count(512, 1_000_000), quality.present() ? quality.decimal(BigDecimal.ONE).doubleValue() : 0.5));
+    }
+    Map<String, Weights> preferences = new LinkedHashMap<>();
+    root.get("preferences").onlyKeys(PREFERENCES);
+    for (String name : PREFERENCES) {
+      ConfigNode entry = root.get("preferences").get(name).onlyKeys(PREFERENCES.subList(0, 3));
+      Weights weights = new Weights(weight(entry.get("cost")), weight(entry.get("quality")), weight(entry.get("speed")));
+      if (weights.cost() + weights.quality() + weights.speed() == 0) {
+        throw entry.error("one of the weights must be more than 0");
+      }
+      preferences.put(name, weights);
+    }
+    ConfigNode routers = root.get("routers").onlyKeys(List.of("strong", "weak"));
+    String strong = chatModel(routers.get("strong"), catalogue);
+    String weak = chatModel(routers.get("weak"), catalogue);
+    String fallback = optionalModel(root.get("fallback"), catalogue);
+    named.addAll(List.of(strong, weak, fallback));
+    return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named));
+  }
+
+  private static String optionalModel(ConfigNode value, ModelCatalog catalogue) {
+    return !value.present() || value.scalar().isEmpty() ? "" : chatModel(value, catalogue);
+  }
+
+  private static String chatModel(ConfigNode value, ModelCatalog catalogue) {
+    Model model = catalogue.find(value.text()).orElseThrow(() -> value.error("is not in the catalogue; list it in models.yaml or name another"));
+    if (!model.mode().equals("chat")) {
+      throw value.error("is no chat model");
+    }
+    return model.id();
+  }
+
+  private static double weight(ConfigNode value) {
+    return value.present() ? value.decimal(MOST_WEIGHT).doubleValue() : 0;
+  }
+}

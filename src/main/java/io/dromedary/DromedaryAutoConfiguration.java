@@ -165,16 +165,6 @@ public class DromedaryAutoConfiguration {
 
   // Models
 
-  @Bean
-  Reloadable<ModelCatalog> modelCatalog() {
-    return new Reloadable<>(() -> BundleFiles.read("config/models.yaml"), bytes -> ModelCatalog.read(bytes, "config/models.yaml"));
-  }
-
-  @Bean
-  FailoverRules failoverRules(ProviderAccounts accounts, DromedarySettings settings) {
-    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(), accounts::available);
-  }
-
   /** One per use: a load balancer keeps the children of the route it stands in. */
   @Bean
   @Scope("prototype")

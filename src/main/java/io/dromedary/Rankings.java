@@ -3,18 +3,64 @@ package io.dromedary;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.complexity.ComplexityScorers;
-import io.dromedary.complexity.KeywordScorer;
-import io.dromedary.complexity.LengthScorer;
 import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.CandidateRanking;
+import io.dromedary.ranking.ExpectedLatency;
+import io.dromedary.ranking.FailoverRules;
+import io.dromedary.ranking.ProviderStates;
+import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Accountant;
+import java.util.List;
+import java.util.Set;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** Sizing requests up and ranking models. */
+/** Sizing requests up, ranking models, failing over. */
 @Configuration(proxyBeanMethods = false)
 class Rankings {
-  @Bean CandidateRanking candidateRanking(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts) { return new CandidateRanking(catalog, accounts::active); }
-  @Bean Accountant.Baseline baseline(Reloadable<ModelCatalog> catalog) { return r -> catalog.get().find("openai/gpt-4o").orElse(null); }
-  @Bean io.dromedary.complexity.ComplexityScorers complexityScorers() { return new ComplexityScorers(java.util.List.of(new KeywordScorer(), new LengthScorer()), () -> "keywords"); }
+  private static final String ROUTING = "config/routing.yaml";
+  private static final String MODELS = "config/models.yaml";
+  private static final Set<String> SCORERS = Set.of("keywords", "length");
+
+  @Bean
+  Reloadable<ModelCatalog> modelCatalog() {
+    return new Reloadable<>(() -> BundleFiles.read(MODELS), bytes -> ModelCatalog.read(bytes, MODELS));
+  }
+
+  @Bean
+  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog) {
+    return new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.get(), SCORERS));
+  }
+
+  @Bean
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy) {
+    return new ComplexityScorers(List.of(), () -> routingPolicy.get().scorer());
+  }
+
+  @Bean
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR);
+  }
+
+  @Bean
+  Accountant.Baseline savingsBaseline(CandidateRanking ranking) {
+    return ranking::baseline;
+  }
+
+  @Bean
+  FailoverRules failoverRules(ProviderAccounts accounts, DromedarySettings settings) {
+    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(), accounts::available);
+  }
+
+  private record States(ProviderAccounts accounts) implements ProviderStates {
+    @Override
+    public boolean active(String provider) {
+      return accounts.active(provider);
+    }
+
+    @Override
+    public boolean available(String provider) {
+      return accounts.available(provider);
+    }
+  }
 }

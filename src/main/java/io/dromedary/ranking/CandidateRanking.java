@@ -96,6 +96,17 @@ public final class CandidateRanking {
   }
 
   /**
+   * The chain of a tier that a route has chosen, whatever tier the request was scored at.
+   *
+   * @param tier a name of {@link Tier}
+   * @throws IllegalArgumentException if it is none
+   */
+  public Candidates byTier(ChatRequest request, Complexity complexity, String tier) {
+    Tier chosen = Tier.valueOf(tier);
+    return byTier(request, chosen == complexity.tier() ? complexity : new Complexity(complexity.score(), chosen, complexity.scorer(), complexity.signals()));
+  }
+
+  /**
    * The chain of the request's tier, in the order of configuration or of the stated preference, then its {@code models}, then the fallback.
    *
    * @throws Problem 400 for a bad field, 422 naming the constraint that left none

@@ -280,6 +280,15 @@ final class LedgerWriter implements Runnable {
   }
 
   private void transact(List<Entry> group) throws SQLException {
+    try {
+      send(group);
+    } catch (RuntimeException | AssertionError driverBug) {
+      // PostgreSQL's driver raises AssertionError when its connection is cut in a batch
+      throw new SQLException("the driver failed: " + driverBug, "08000", driverBug);
+    }
+  }
+
+  private void send(List<Entry> group) throws SQLException {
     Connection connection = connected();
     Rows rows = this.rows;
     long now = clock.millis();
@@ -291,6 +300,7 @@ final class LedgerWriter implements Runnable {
       if (entry instanceof Entry.Begin begin) {
         Open request = open.computeIfAbsent(begin.requestId, k -> new Open(sequence.next()));
         begin.seq = request.seq | begin.attempt.number();
+        begin.owned = (request.numbers & 1L << begin.attempt.number()) == 0;
         request.numbers |= 1L << begin.attempt.number();
         rows.begin(begin.seq, begin.requestId, begin.project, begin.attempt, slot);
       } else if (entry instanceof Entry.Settle settle) {
@@ -350,7 +360,7 @@ final class LedgerWriter implements Runnable {
   /** Takes back what a rolled back transaction had noted. */
   private void undo(List<Entry> group) {
     for (Entry entry : group) {
-      if (entry instanceof Entry.Begin begin && begin.seq != 0) {
+      if (entry instanceof Entry.Begin begin && begin.owned) {
         forget(begin);
       }
     }
@@ -478,8 +488,11 @@ final class LedgerWriter implements Runnable {
   /** Tells starts no, keeps settlements. */
   private void refuse(List<Entry> group) {
     for (Entry entry : group) {
+      if (entry.isWritten()) {
+        continue;
+      }
       if (entry instanceof Entry.Begin begin) {
-        if (begin.seq != 0) {
+        if (begin.owned) {
           voids.add(begin.seq);
         }
       } else if (entry instanceof Entry.Settle settle) {

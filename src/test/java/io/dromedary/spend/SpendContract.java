@@ -385,6 +385,36 @@ abstract class SpendContract {
   }
 
   @Test
+  @Tag("M1")
+  void an_attempt_that_begins_twice_is_refused_and_still_settled_once() {
+    Bill bill = SpendSamples.bill("r1", 1);
+    ledger.begin(bill.attempts().get(0), "r1", "default");
+    assertThatThrownBy(() -> ledger.begin(bill.attempts().get(0), "r1", "default")).isInstanceOf(Problem.class);
+    ledger.settle(bill);
+    assertThat(number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'SETTLED'")).isEqualTo(1);
+    assertThat(number("SELECT SUM(cost_nanos) FROM dromedary_requests")).isEqualTo(bill.cost().nanos());
+  }
+
+  @Test
+  @Tag("F5")
+  void a_cancelled_thread_does_not_break_the_store() throws Exception {
+    Thread cancelled = new Thread(() -> {
+      for (int i = 0; i < 20; i++) {
+        Thread.currentThread().interrupt();
+        try {
+          new Idempotency(store, clock).claim("p", "k" + i, "h", "r" + i);
+        } catch (Problem refused) {
+          assertThat(refused.status()).isEqualTo(503);
+        }
+      }
+    });
+    cancelled.start();
+    cancelled.join();
+    book(SpendSamples.bill("r1", 1));
+    assertThat(number("SELECT COUNT(*) FROM dromedary_requests")).isEqualTo(1);
+  }
+
+  @Test
   @Tag("F4")
   void a_sink_that_fails_holds_up_no_other_and_gets_its_event_later() {
     book(SpendSamples.bill("r1", 1));

@@ -62,6 +62,8 @@ record DatabaseUrl(String jdbcUrl, @Nullable String user, @Nullable String passw
       config.setPassword(password);
     }
     addUnlessGiven(config, "reWriteBatchedInserts", "true");
+    // error details repeat the row
+    addUnlessGiven(config, "logServerErrorDetail", "false");
     addUnlessGiven(config, "ApplicationName", "dromedary");
     // seconds; a store that hangs must become one that fails
     addUnlessGiven(config, "connectTimeout", "3");

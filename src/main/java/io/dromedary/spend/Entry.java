@@ -30,6 +30,8 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle {
     final String project;
     /** Its key, set by the writer. */
     long seq;
+    /** Is the row with that key its own? False when the attempt had begun already. */
+    boolean owned;
 
     Begin(Attempt attempt, String requestId, String project) {
       super(Thread.currentThread());
@@ -55,6 +57,10 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle {
   /** @return false if the caller has given up on it */
   boolean written() {
     return finish(WRITTEN, null);
+  }
+
+  boolean isWritten() {
+    return state.get() == WRITTEN;
   }
 
   void refused(Problem why) {

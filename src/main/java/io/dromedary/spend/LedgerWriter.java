@@ -6,6 +6,7 @@ import io.dromedary.catalog.Price;
 import io.dromedary.chat.Json;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.sql.BatchUpdateException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -88,6 +89,7 @@ final class LedgerWriter implements Runnable {
     }
     slot = sequence.slot();
     lastRecoveryMs = clock.millis();
+    lastBeatMs = lastRecoveryMs;
     thread = new Thread(this, "dromedary-ledger");
     thread.setDaemon(true);
   }
@@ -208,7 +210,7 @@ final class LedgerWriter implements Runnable {
     } catch (SQLException e) {
       undo(group);
       if (!rollback()) {
-        LOG.log(Level.ERROR, "the ledger's store failed: " + e.getMessage());
+        LOG.log(Level.ERROR, "the ledger's store failed: " + told(e));
         goDown();
         refuse(group);
         return;
@@ -233,7 +235,7 @@ final class LedgerWriter implements Runnable {
     } catch (SQLException e) {
       undo(one);
       if (!rollback() || !blamesTheData(e)) {
-        LOG.log(Level.ERROR, "the ledger's store failed: " + e.getMessage());
+        LOG.log(Level.ERROR, "the ledger's store failed: " + told(e));
         return false;
       }
       try {
@@ -243,12 +245,12 @@ final class LedgerWriter implements Runnable {
           return true;
         }
       } catch (SQLException lookUp) {
-        LOG.log(Level.ERROR, "the ledger's store failed: " + lookUp.getMessage());
+        LOG.log(Level.ERROR, "the ledger's store failed: " + told(lookUp));
         return false;
       }
       rejected++;
       String id = entry instanceof Entry.Settle settle ? settle.bill.requestId() : ((Entry.Begin) entry).requestId;
-      LOG.log(Level.ERROR, "the ledger's store will not take request `" + id + "`: " + e.getMessage());
+      LOG.log(Level.ERROR, "the ledger's store will not take request `" + id + "`: " + told(e));
       entry.refused(Ledger.unavailable());
       return true;
     }
@@ -257,6 +259,13 @@ final class LedgerWriter implements Runnable {
   private static boolean blamesTheData(SQLException e) {
     String state = e.getSQLState();
     return state != null && (state.startsWith("22") || state.startsWith("23"));
+  }
+
+  /** What went wrong, without the driver's words: they repeat the row, which may hold a prompt. */
+  private static String told(SQLException e) {
+    String state = e.getSQLState();
+    boolean connecting = state == null || state.startsWith("08");
+    return e.getClass().getSimpleName() + ", SQL state " + state + ", code " + e.getErrorCode() + (connecting && !(e instanceof BatchUpdateException) ? ": " + e.getMessage() : "");
   }
 
   private boolean settled(String requestId) throws SQLException {
@@ -271,6 +280,15 @@ final class LedgerWriter implements Runnable {
   }
 
   private void transact(List<Entry> group) throws SQLException {
+    try {
+      send(group);
+    } catch (RuntimeException | AssertionError driverBug) {
+      // PostgreSQL's driver raises AssertionError when its connection is cut in a batch
+      throw new SQLException("the driver failed: " + driverBug, "08000", driverBug);
+    }
+  }
+
+  private void send(List<Entry> group) throws SQLException {
     Connection connection = connected();
     Rows rows = this.rows;
     long now = clock.millis();
@@ -282,6 +300,7 @@ final class LedgerWriter implements Runnable {
       if (entry instanceof Entry.Begin begin) {
         Open request = open.computeIfAbsent(begin.requestId, k -> new Open(sequence.next()));
         begin.seq = request.seq | begin.attempt.number();
+        begin.owned = (request.numbers & 1L << begin.attempt.number()) == 0;
         request.numbers |= 1L << begin.attempt.number();
         rows.begin(begin.seq, begin.requestId, begin.project, begin.attempt, slot);
       } else if (entry instanceof Entry.Settle settle) {
@@ -341,7 +360,7 @@ final class LedgerWriter implements Runnable {
   /** Takes back what a rolled back transaction had noted. */
   private void undo(List<Entry> group) {
     for (Entry entry : group) {
-      if (entry instanceof Entry.Begin begin && begin.seq != 0) {
+      if (entry instanceof Entry.Begin begin && begin.owned) {
         forget(begin);
       }
     }
@@ -469,8 +488,11 @@ final class LedgerWriter implements Runnable {
   /** Tells starts no, keeps settlements. */
   private void refuse(List<Entry> group) {
     for (Entry entry : group) {
+      if (entry.isWritten()) {
+        continue;
+      }
       if (entry instanceof Entry.Begin begin) {
-        if (begin.seq != 0) {
+        if (begin.owned) {
           voids.add(begin.seq);
         }
       } else if (entry instanceof Entry.Settle settle) {
@@ -540,7 +562,7 @@ final class LedgerWriter implements Runnable {
         }
       }
     } catch (SQLException e) {
-      LOG.log(Level.ERROR, "the ledger's store failed: " + e.getMessage());
+      LOG.log(Level.ERROR, "the ledger's store failed: " + told(e));
       rollback();
       goDown();
     }
@@ -559,7 +581,7 @@ final class LedgerWriter implements Runnable {
         connected().commit();
       }
     } catch (SQLException e) {
-      LOG.log(Level.WARNING, "the ledger could not sign off: " + e.getMessage());
+      LOG.log(Level.WARNING, "the ledger could not sign off: " + told(e));
     } finally {
       disconnect();
     }

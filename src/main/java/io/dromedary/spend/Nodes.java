@@ -109,6 +109,10 @@ final class Nodes {
           }
         }
       }
+      if (mine) {
+        // a clean stop leaves no row of the node, but may have cut requests whose duplicates must not wait for them
+        release(connection, store.node());
+      }
       connection.commit();
       for (int slot : dead) {
         try {
@@ -163,16 +167,20 @@ final class Nodes {
       charge(connection, attempts);
       charged += attempts.size();
     }
-    // duplicates of a dead node's requests must not wait for an answer that never comes
-    try (PreparedStatement release = connection.prepareStatement("DELETE FROM dromedary_idempotency WHERE node = ? AND state = 'IN_PROGRESS'")) {
-      release.setString(1, node);
-      release.executeUpdate();
-    }
+    release(connection, node);
     try (PreparedStatement delete = connection.prepareStatement("DELETE FROM dromedary_nodes WHERE slot = ?")) {
       delete.setInt(1, slot);
       delete.executeUpdate();
     }
     return charged;
+  }
+
+  /** Idempotency keys of a dead node's requests: their duplicates must not wait for an answer that never comes. */
+  private static void release(Connection connection, String node) throws SQLException {
+    try (PreparedStatement delete = connection.prepareStatement("DELETE FROM dromedary_idempotency WHERE node = ? AND state = 'IN_PROGRESS'")) {
+      delete.setString(1, node);
+      delete.executeUpdate();
+    }
   }
 
   private void charge(Connection connection, List<Left> attempts) throws SQLException {

@@ -83,13 +83,14 @@ public final class Store implements AutoCloseable {
   }
 
   /*
+   * retry: a caller whose thread is interrupted closes the file under all others; this file system opens it again (without it one cancelled request took the ledger down).
    * WRITE_DELAY=0: a commit is in the file when it returns; H2's default loses acknowledged commits on kill -9.
    * FILE_LOCK=FS: the kernel's lock, gone with the process, so that a restart after kill -9 need not wait for a stale lock file.
    * DB_CLOSE_ON_EXIT=FALSE, DB_CLOSE_DELAY=-1: we close it ourselves, after the last settlement and not in a JVM hook beside it.
    * CACHE_SIZE in KB: reports read little, writes only append.
    */
   static String h2Url(Path stateDir) {
-    return "jdbc:h2:file:" + stateDir.toAbsolutePath().normalize() + "/ledger;WRITE_DELAY=0;FILE_LOCK=FS;DB_CLOSE_ON_EXIT=FALSE;DB_CLOSE_DELAY=-1;CACHE_SIZE=16384";
+    return "jdbc:h2:retry:" + stateDir.toAbsolutePath().normalize() + "/ledger;WRITE_DELAY=0;FILE_LOCK=FS;DB_CLOSE_ON_EXIT=FALSE;DB_CLOSE_DELAY=-1;CACHE_SIZE=16384";
   }
 
   static void migrate(DataSource dataSource, boolean postgres) {

@@ -1,0 +1,76 @@
+package io.dromedary.spend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+class SpendOnPostgresTest extends SpendContract {
+  static EmbeddedPostgres postgres;
+  static int databases;
+
+  @BeforeAll
+  static void startServer() throws Exception {
+    postgres = EmbeddedPostgres.builder().start();
+  }
+
+  @AfterAll
+  static void stopServer() throws Exception {
+    postgres.close();
+  }
+
+  @Override
+  String freshUrl() throws Exception {
+    String name = "ledger" + databases++;
+    try (Connection connection = postgres.getPostgresDatabase().getConnection(); Statement statement = connection.createStatement()) {
+      statement.execute("CREATE DATABASE " + name);
+    }
+    return "postgres://postgres:p%40ss@localhost:" + postgres.getPort() + "/" + name + "?sslmode=disable";
+  }
+
+  @Test
+  @Tag("F5")
+  void cut_connections_are_replaced() {
+    Store other = Store.open(dir.resolve("other"), url);
+    try {
+      ledger.begin(SpendSamples.started("r1", 1), "r1", "default");
+      try (Connection connection = other.dataSource().getConnection(); Statement statement = connection.createStatement()) {
+        statement.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+      } catch (java.sql.SQLException e) {
+        throw new IllegalStateException(e);
+      }
+      await().ignoreExceptions().atMost(Duration.ofSeconds(10)).until(() -> {
+        ledger.begin(SpendSamples.started("r2", 1), "r2", "default");
+        return true;
+      });
+      assertThat(number("SELECT COUNT(*) FROM dromedary_attempts")).isEqualTo(2);
+    } finally {
+      other.close();
+    }
+  }
+
+  @Test
+  @Tag("M1")
+  void a_living_neighbour_is_left_alone_and_a_dead_one_is_settled() throws Exception {
+    Store other = Store.open(dir.resolve("other"), url);
+    try {
+      ledger.begin(SpendSamples.started("r1", 1), "r1", "default");
+      Outbox none = new Outbox(other, List.of(), clock);
+      Nodes neighbour = new Nodes(other, clock, none);
+      assertThat(neighbour.recover(true)).as("it lives").isZero();
+      clock.ahead = Nodes.LEASE.plusSeconds(1);
+      assertThat(neighbour.recover(true)).isEqualTo(1);
+      assertThat(number("SELECT COUNT(*) FROM dromedary_requests WHERE request_id = 'r1' AND status = 'unknown'")).isEqualTo(1);
+    } finally {
+      other.close();
+    }
+  }
+}

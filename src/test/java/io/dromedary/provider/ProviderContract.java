@@ -175,7 +175,7 @@ public abstract class ProviderContract {
   @Tag("T8")
   @TestFactory Stream<DynamicTest> an_error_becomes_a_failure_of_the_right_kind() {
     try (Stream<Path> files = Files.walk(home())) {
-      return files.filter(file -> file.getFileName().toString().startsWith("error-")).sorted().map(file -> dynamicTest(home().relativize(file).toString(), () -> {
+      return files.filter(file -> Files.isRegularFile(file) && file.getFileName().toString().startsWith("error-")).sorted().map(file -> dynamicTest(home().relativize(file).toString(), () -> {
         int status = Integer.parseInt(file.getFileName().toString().substring(6, 9));
         JsonNode fixture = Json.read(Files.readAllBytes(file));
         Map<String, String> headers = new HashMap<>();

@@ -145,9 +145,7 @@ public final class FrameReader {
         }
       }
       scanned = limit;
-      if (limit - start > MAX_LINE) {
-        throw ProviderFailure.of(ProviderFailure.Kind.JUNK, provider, "provider `" + provider + "` sent a line of more than " + MAX_LINE + " bytes");
-      }
+      checkLength(limit);
       if (ended || !fill()) {
         ended = true;
         if (start == limit) {
@@ -159,7 +157,14 @@ public final class FrameReader {
     }
   }
 
+  private void checkLength(int end) {
+    if (end - start > MAX_LINE) {
+      throw ProviderFailure.of(ProviderFailure.Kind.JUNK, provider, "provider `" + provider + "` sent a line of more than " + MAX_LINE + " bytes");
+    }
+  }
+
   private void found(int end, int next) {
+    checkLength(end);
     lineStart = start;
     lineEnd = end;
     start = next;

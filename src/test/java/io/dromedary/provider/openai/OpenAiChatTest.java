@@ -104,6 +104,11 @@ class OpenAiChatTest {
     assertThat(decoder.accept(null, "junk".getBytes(UTF_8))).isEmpty();
   }
 
+  @Test void a_frame_without_choices_or_usage_is_not_its_language() {
+    StreamDecoder decoder = new OpenAiChat().decoder(request("{" + HI + "}"), Model.unlisted("openai", "m"));
+    assertThatThrownBy(() -> decoder.accept(null, "{\"a\":1}".getBytes(UTF_8))).isInstanceOf(IOException.class).hasMessageContaining("`choices`");
+  }
+
   @Tag("F2")
   @Test void a_hint_to_wait_is_read_in_all_its_forms() {
     Instant now = Instant.parse("2026-11-20T10:00:00Z");
@@ -120,6 +125,7 @@ class OpenAiChatTest {
   @Test void what_looks_like_a_key_is_not_repeated() {
     assertThat(OpenAiErrors.scrub("bad key sk-proj-abc123 or gsk_12345678 or Bearer abcdefgh and \"AIzaSyABC\"")).isEqualTo("bad key *** or *** or *** and \"***\"");
     assertThat(OpenAiErrors.scrub("ask-me about risk-taking")).isEqualTo("ask-me about risk-taking");
+    assertThat(OpenAiErrors.scrub("Post \"http://10.0.0.7:11434/load\": refused; see https://docs.example.com/x")).isEqualTo("Post \"***\": refused; see https://docs.example.com/x");
     assertThat(OpenAiErrors.scrub("x".repeat(5_000))).hasSize(1_000);
   }
 

@@ -181,7 +181,7 @@ public abstract class ProviderContract {
         int status = Integer.parseInt(file.getFileName().toString().substring(6, 9));
         JsonNode fixture = Json.read(Files.readAllBytes(file));
         Map<String, String> headers = new HashMap<>();
-        fixture.path("headers").fields().forEachRemaining(header -> headers.put(header.getKey(), header.getValue().asText()));
+        fixture.path("headers").properties().forEach(header -> headers.put(header.getKey(), header.getValue().asText()));
         byte[] body = fixture.path("body").isTextual() ? fixture.path("body").textValue().getBytes(UTF_8) : Json.bytes(fixture.path("body"));
         ProviderFailure failure = format().failure(provider(), new WireFormat.Incoming(status, headers, body));
         JsonNode expected = fixture.path("expected");
@@ -419,7 +419,7 @@ public abstract class ProviderContract {
   private Model model(Path dir, ChatRequest request) {
     JsonNode facts = has(dir, "model.json") ? read(dir, "model.json") : Json.object();
     Map<String, String> traits = new HashMap<>();
-    facts.path("traits").fields().forEachRemaining(trait -> traits.put(trait.getKey(), trait.getValue().asText()));
+    facts.path("traits").properties().forEach(trait -> traits.put(trait.getKey(), trait.getValue().asText()));
     EnumSet<Capability> capabilities = EnumSet.allOf(Capability.class);
     texts(facts.path("without")).forEach(name -> capabilities.remove(Capability.valueOf(name)));
     return new Model(provider() + "/" + request.model(), provider(), request.model(), "chat", List.of(), 0, facts.path("maxOutputTokens").asLong(0), capabilities, 0.5, 1_000, Set.of(), List.of(), traits, true);
@@ -439,7 +439,7 @@ public abstract class ProviderContract {
   private static JsonNode sorted(JsonNode node) {
     if (node.isObject()) {
       TreeMap<String, JsonNode> fields = new TreeMap<>();
-      node.fields().forEachRemaining(field -> fields.put(field.getKey(), sorted(field.getValue())));
+      node.properties().forEach(field -> fields.put(field.getKey(), sorted(field.getValue())));
       ObjectNode copy = Json.object();
       copy.setAll(fields);
       return copy;

@@ -19,7 +19,6 @@ import io.dromedary.provider.openai.OpenAiUsage;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -68,8 +67,7 @@ public final class OllamaChat implements WireFormat {
     tools(asked, body, dropped);
     format(asked.path("response_format"), body);
     think(asked, body, model, dropped);
-    for (Iterator<Map.Entry<String, JsonNode>> fields = request.forProvider().fields(); fields.hasNext();) {
-      Map.Entry<String, JsonNode> field = fields.next();
+    for (Map.Entry<String, JsonNode> field : request.forProvider().properties()) {
       String name = field.getKey();
       if (field.getValue().isNull() || HANDLED.contains(name)) {
         continue;

@@ -202,8 +202,7 @@ final class OpenAiStream implements StreamDecoder {
 
   /** Nothing but a role and empty content. */
   private static boolean isEmpty(ObjectNode delta) {
-    for (var fields = delta.fields(); fields.hasNext();) {
-      var field = fields.next();
+    for (Map.Entry<String, JsonNode> field : delta.properties()) {
       JsonNode value = field.getValue();
       boolean nothing = value.isNull() || value.isTextual() && value.textValue().isEmpty() || value.isArray() && value.isEmpty();
       if (!nothing && !"role".equals(field.getKey())) {

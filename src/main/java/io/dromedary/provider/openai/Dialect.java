@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** How a provider's Chat Completions differ from OpenAI's. Facts and their sources: {@code src/docs}, wire formats. */
+/** How a provider's Chat Completions differ from OpenAI's. Read from the providers' specifications, state of 2026-11-20. */
 public enum Dialect {
   OPENAI(4, null, Quirk.REASONING_MODELS, Quirk.PLAIN_PARTS),
   AZURE(4, null, Quirk.REASONING_MODELS, Quirk.PLAIN_PARTS, Quirk.API_KEY_HEADER),

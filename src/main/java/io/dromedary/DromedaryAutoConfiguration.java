@@ -9,6 +9,7 @@ import io.dromedary.cache.CacheKey;
 import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
+import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Ingress;
 import io.dromedary.camel.RankedFailover;
@@ -156,6 +157,11 @@ public class DromedaryAutoConfiguration {
   @Bean
   AnswerRecall answerRecall(AnswerCache cache, Clock clock, DromedarySettings settings) {
     return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled());
+  }
+
+  @Bean
+  CacheLookUp cacheLookUp() {
+    return new CacheLookUp();
   }
 
   @Bean

@@ -130,6 +130,11 @@ final class ProviderStream implements ChatStream {
     } catch (ProviderFailure failure) {
       throw broke(failure);
     } catch (IOException e) {
+      if (call.aborted() == null && decoder.wholeAtEnd()) {
+        endedWhole = true;
+        finish();
+        return null;
+      }
       throw broke(ProviderFailure.of(Kind.JUNK, account.id(), "provider `" + account.id() + "` broke off its stream (" + e.getClass().getSimpleName() + ")", e));
     } catch (RuntimeException e) {
       throw broke(ProviderFailure.of(Kind.JUNK, account.id(), "a chunk could not be read", e));

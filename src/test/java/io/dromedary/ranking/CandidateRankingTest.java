@@ -335,7 +335,7 @@ class CandidateRankingTest {
     assertThat(first.path("expected_latency_ms").asLong()).isEqualTo(2000);
     assertThat(first.path("reason").asText()).isEqualTo("in the COMPLEX chain");
     assertThat(json.path("baseline").path("model").asText()).isEqualTo("openai/gpt-4");
-    assertThat(ranking.dryRun(asked)).isTrue();
+    assertThat(ranking.check(asked)).isTrue();
     assertThat(ranking.baseline(request("")).id()).isEqualTo("openai/gpt-4o");
   }
 

@@ -3,6 +3,7 @@ package io.dromedary.provider.ollama;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
@@ -18,7 +19,6 @@ import io.dromedary.provider.openai.OpenAiUsage;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -66,9 +66,8 @@ public final class OllamaChat implements WireFormat {
     ObjectNode options = options(request, model);
     tools(asked, body, dropped);
     format(asked.path("response_format"), body);
-    think(asked, body);
-    for (Iterator<Map.Entry<String, JsonNode>> fields = request.forProvider().fields(); fields.hasNext();) {
-      Map.Entry<String, JsonNode> field = fields.next();
+    think(asked, body, model, dropped);
+    for (Map.Entry<String, JsonNode> field : request.forProvider().properties()) {
       String name = field.getKey();
       if (field.getValue().isNull() || HANDLED.contains(name)) {
         continue;
@@ -146,8 +145,17 @@ public final class OllamaChat implements WireFormat {
     }
   }
 
-  private static void think(ObjectNode asked, ObjectNode body) {
+  private static void think(ObjectNode asked, ObjectNode body, Model model, List<String> dropped) {
     JsonNode own = asked.path("think");
+    if (!model.can(Capability.REASONING)) {
+      // a model that does not think answers 400 to being told to
+      for (String name : List.of("think", "reasoning_effort")) {
+        if (asked.hasNonNull(name) && !"none".equals(asked.get(name).asText()) && !"false".equals(asked.get(name).asText())) {
+          dropped.add(name);
+        }
+      }
+      return;
+    }
     if (own.isBoolean() || own.isTextual()) {
       body.set("think", own);
       return;

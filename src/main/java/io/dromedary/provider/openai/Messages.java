@@ -83,6 +83,9 @@ final class Messages {
     if (dialect.has(Quirk.PLAIN_PARTS)) {
       own = plain(own, message);
     }
+    if (dialect.has(Quirk.TEXT_CONTENT)) {
+      own = text(own, message);
+    }
     own = ids(own, message);
     if (last && dialect.has(Quirk.MISTRAL_TURNS) && "assistant".equals(role) && !own.has("tool_calls")) {
       own = mine(own, message).put("prefix", true);
@@ -147,6 +150,22 @@ final class Messages {
       note(dropped, "cache_control");
     }
     return own;
+  }
+
+  /** Text parts joined by newlines; content with other parts stays as it is. */
+  private static ObjectNode text(ObjectNode own, ObjectNode given) {
+    JsonNode content = own.path("content");
+    if (!content.isArray()) {
+      return own;
+    }
+    StringBuilder text = new StringBuilder();
+    for (JsonNode part : content) {
+      if (!"text".equals(part.path("type").asText())) {
+        return own;
+      }
+      text.append(text.isEmpty() ? "" : "\n").append(part.path("text").asText(""));
+    }
+    return mine(own, given).put("content", text.toString());
   }
 
   private ObjectNode ids(ObjectNode own, ObjectNode given) {

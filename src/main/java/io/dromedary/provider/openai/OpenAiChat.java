@@ -208,7 +208,7 @@ public final class OpenAiChat implements WireFormat {
   }
 
   private static void onlyKnown(ObjectNode body, Set<String> known, List<String> dropped) {
-    for (Iterator<Map.Entry<String, JsonNode>> fields = body.fields(); fields.hasNext();) {
+    for (Iterator<Map.Entry<String, JsonNode>> fields = body.properties().iterator(); fields.hasNext();) {
       Map.Entry<String, JsonNode> field = fields.next();
       if (!known.contains(field.getKey())) {
         if (!field.getValue().isNull()) {

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /** Reads errors in the shapes that OpenAI and those who imitate it write: {@code error} as object or text, Mistral's {@code detail} and {@code object:error}, a bare {@code message}, HTML, nothing. */
 public final class OpenAiErrors {
   private static final int MAX_MESSAGE = 1_000;
-  private static final Pattern SECRET = Pattern.compile("\\b(?:sk-|gsk_|xai-|AIza|(?i:bearer\\s+))[^\\s\"'<>]{4,}");
+  /** Keys, and plain HTTP addresses, which are somebody's inside. */
+  private static final Pattern SECRET = Pattern.compile("\\b(?:sk-|gsk_|xai-|AIza|http://|(?i:bearer\\s+))[^\\s\"'<>]{4,}");
 
   private OpenAiErrors() {}
 
@@ -178,7 +179,7 @@ public final class OpenAiErrors {
     return path.toString();
   }
 
-  /** A provider's text without what looks like a key, short enough to be quoted. */
+  /** A provider's text without what looks like a key or an internal address, short enough to be quoted. */
   public static String scrub(String text) {
     String clean = SECRET.matcher(text).replaceAll("***");
     return clean.length() <= MAX_MESSAGE ? clean : clean.substring(0, MAX_MESSAGE - 3) + "...";

@@ -110,7 +110,13 @@ final class OpenAiStream implements StreamDecoder {
       while (choices.size() <= index) {
         choices.add(new Choice());
       }
-      ObjectNode end = choice(choice, index, choices.get(index));
+      Choice state = choices.get(index);
+      boolean over = state.finished;
+      boolean begun = state.begun;
+      ObjectNode end = choice(choice, index, state);
+      if (all.size() == 1 && begun && saysNothing(choice, over)) {
+        return List.of();
+      }
       if (end != null) {
         if (finish == null) {
           finish = likeness(chunk);
@@ -119,6 +125,12 @@ final class OpenAiStream implements StreamDecoder {
       }
     }
     return finish == null ? List.of(chunk) : List.of(chunk, finish);
+  }
+
+  /** A chunk that only carried usage, a repeated role or nulls. */
+  private static boolean saysNothing(ObjectNode choice, boolean over) {
+    ObjectNode delta = (ObjectNode) choice.get("delta");
+    return choice.path("finish_reason").isNull() && (delta.isEmpty() || over && isEmpty(delta)) && !choice.hasNonNull("logprobs");
   }
 
   private void identify(ObjectNode chunk) {
@@ -190,8 +202,7 @@ final class OpenAiStream implements StreamDecoder {
 
   /** Nothing but a role and empty content. */
   private static boolean isEmpty(ObjectNode delta) {
-    for (var fields = delta.fields(); fields.hasNext();) {
-      var field = fields.next();
+    for (Map.Entry<String, JsonNode> field : delta.properties()) {
       JsonNode value = field.getValue();
       boolean nothing = value.isNull() || value.isTextual() && value.textValue().isEmpty() || value.isArray() && value.isEmpty();
       if (!nothing && !"role".equals(field.getKey())) {

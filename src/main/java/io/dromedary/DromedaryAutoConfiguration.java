@@ -11,6 +11,7 @@ import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
+import io.dromedary.camel.Egress;
 import io.dromedary.camel.Ingress;
 import io.dromedary.camel.RankedFailover;
 import io.dromedary.camel.RecalledAnswer;
@@ -99,6 +100,11 @@ public class DromedaryAutoConfiguration {
   @Bean
   Ingress ingress(ObjectProvider<HttpEntry> http, BodyBudget bodies, DromedarySettings settings) {
     return new Ingress(http.getIfAvailable(), new RequestIds(), settings.limits().maxBodyBytes(), bodies);
+  }
+
+  @Bean
+  Egress egress() {
+    return new Egress();
   }
 
   @Bean

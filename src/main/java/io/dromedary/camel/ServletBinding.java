@@ -97,7 +97,7 @@ public final class ServletBinding extends DefaultHttpBinding {
     }
   }
 
-  private void stream(Exchange exchange, Reply.Streamed reply, HttpServletResponse response) throws IOException {
+  private void stream(Exchange exchange, Reply.Streamed reply, HttpServletResponse response) {
     response.setStatus(200);
     head(reply.headers(), response);
     response.setContentType("text/event-stream;charset=utf-8");
@@ -131,6 +131,8 @@ public final class ServletBinding extends DefaultHttpBinding {
       }
       out.write(last);
       out.flush();
+    } catch (IOException callerLeft) {
+      // Nobody is left to be told: closing the stream has cancelled the provider's work, and what it cost is settled below (S5).
     } finally {
       // The stream has ended its attempt by now; a cut or abandoned one is settled here, a whole one was above.
       afterStream.settle(exchange);

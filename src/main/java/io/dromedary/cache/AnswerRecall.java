@@ -81,7 +81,7 @@ public final class AnswerRecall {
       return;
     }
     Coalescer.Turn turn = recollection.turn();
-    if (bill != null && "ok".equals(bill.status()) && answer instanceof ChatResponse whole && caller != null && (turn != null || recollection.mode().stores())) {
+    if (bill != null && !recollection.hit() && "ok".equals(bill.status()) && answer instanceof ChatResponse whole && caller != null && (turn != null || recollection.mode().stores())) {
       CachedAnswer kept = CachedAnswer.of(caller.project(), whole, bill.servedModel(), bill.provider(), bill.cost(), Instant.now(clock));
       if (recollection.mode().stores() && policy.keeps(whole) && policy.keeps(kept)) {
         cache.put(recollection.key(), kept);

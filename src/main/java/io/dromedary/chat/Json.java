@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import com.fasterxml.jackson.databind.DatabindException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -70,10 +71,20 @@ public final class Json {
       throw Problem.badRequest("the body must be a JSON object, not " + (node == null ? "empty" : node.getNodeType().name().toLowerCase(java.util.Locale.ROOT))).code("invalid_json");
     } catch (JsonProcessingException e) {
       String where = e.getLocation() == null ? "" : " at line " + e.getLocation().getLineNr() + ", column " + e.getLocation().getColumnNr();
-      throw Problem.badRequest("the body is not valid JSON" + where + ": " + e.getOriginalMessage()).code("invalid_json");
+      throw Problem.badRequest("the body is not valid JSON" + where + ": " + why(e)).code("invalid_json");
     } catch (IOException e) {
       throw Problem.badRequest("the body is not valid JSON: " + e.getMessage()).code("invalid_json");
     }
+  }
+
+  /** The parser's words, without the names of its classes and settings. */
+  private static String why(JsonProcessingException e) {
+    if (e instanceof DatabindException) {
+      return "there is more after the end of the object";
+    }
+    String words = e.getOriginalMessage();
+    int ours = words.indexOf(", from `");
+    return ours < 0 ? words : words.substring(0, ours) + ")";
   }
 
   /** Reads what a provider sent. @throws IOException if it is not JSON; an empty input is {@code null} */

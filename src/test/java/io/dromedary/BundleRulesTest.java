@@ -204,7 +204,7 @@ class BundleRulesTest {
         }
       });
       assertThat(wrong).isEmpty();
-      assertThat(new TreeSet<>(seen)).contains("ingress", "callerRegistry", "rankedFailover", "recalledAnswer", "outbox", "{{client}}");
+      assertThat(new TreeSet<>(seen)).contains("ingress", "callerRegistry", "rankedFailover", "recalledAnswer", "{{client}}");
 
       for (RouteDefinition loaded : ((ModelCamelContext) camel).getRouteDefinitions()) {
         String uri = loaded.getInput().getEndpointUri();

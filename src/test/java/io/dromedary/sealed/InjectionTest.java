@@ -12,6 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.apache.camel.CamelContext;
+import org.apache.camel.Exchange;
+import org.apache.camel.ProducerTemplate;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -157,6 +160,20 @@ class InjectionTest {
     assertThat(Sealed.TESTY.elsewhere).hasValue(0);
   }
 
+  @Tag("X3")
+  @Test
+  void no_url_that_a_request_names_is_fetched() throws IOException {
+    String trap = Sealed.TESTY.url().replace("/v1", "/elsewhere");
+    for (String model : List.of("openai/gpt-4o", "gemini/gemini-3.5-flash-lite", "sandbox/echo", "groq/llama-3.3-70b-versatile")) {
+      for (String part : List.of("{\"type\":\"image_url\",\"image_url\":{\"url\":\"" + trap + "/x.png\"}}", "{\"type\":\"file\",\"file\":{\"file_data\":\"" + trap + "/x.pdf\"}}",
+          "{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"" + trap + "\",\"format\":\"wav\"}}")) {
+        Wire.Answer answer = Sealed.ask(Wire.post(CHAT, "{\"model\":\"" + model + "\",\"base_url\":\"" + trap + "\",\"webhook\":\"" + trap + "\",\"messages\":[{\"role\":\"user\",\"content\":[" + part + "]}]}"));
+        assertThat(answer.status()).as("%s %s: %s", model, part, answer).isIn(200, 400, 422);
+      }
+    }
+    assertThat(Sealed.TESTY.elsewhere).hasValue(0);
+  }
+
   @Tag("X1")
   @Test
   void headers_of_a_provider_do_not_reach_the_caller() throws IOException {
@@ -172,6 +189,51 @@ class InjectionTest {
   void a_callers_key_and_id_do_not_travel_to_a_provider() throws IOException {
     unmoved(Sealed.ask(Wire.post(CHAT, Sealed.chat("hi"), "Authorization: Bearer " + MARK, "X-Request-Id: " + MARK, "traceparent: " + MARK, "User-Agent: " + MARK, "OpenAI-Organization: " + MARK, "Accept: " + MARK,
         "anthropic-beta: " + MARK)), "ordinary headers", false);
+  }
+
+  @Tag("X1")
+  @Tag("X2")
+  @Test
+  void a_route_of_the_host_application_steers_nothing_by_headers_or_variables_either() {
+    CamelContext camel = Sealed.GATEWAY.bean(CamelContext.class);
+    for (String name : NAMES) {
+      Exchange exchange = camel.getEndpoint("direct:chat").createExchange();
+      exchange.getMessage().setBody(Sealed.chat("hi"));
+      exchange.getMessage().setHeader(name, "http://" + MARK + "/?k={{env:PATH}}");
+      for (String learned : List.of("answer", "bill", "caller", "candidates", "request", "provider", "found", "reservation", "recollection")) {
+        exchange.setVariable(learned, MARK);
+      }
+      try (ProducerTemplate template = camel.createProducerTemplate()) {
+        template.send("direct:chat", exchange);
+      } catch (IOException e) {
+        throw new java.io.UncheckedIOException(e);
+      }
+      assertThat(exchange.getException()).as(name).isNull();
+      assertThat(exchange.getMessage().getHeaders()).as(name).isEmpty();
+      assertThat(Sealed.PROVIDER.calls()).as(name).isEqualTo(1);
+      FakeProvider.Call call = Sealed.PROVIDER.last();
+      assertThat(call.path()).isEqualTo("/v1/chat/completions");
+      assertThat(TO_PROVIDER).containsAll(call.headers().keySet());
+      assertThat(call.headers() + call.toString()).doesNotContain(MARK);
+      Sealed.PROVIDER.reset();
+    }
+  }
+
+  @Test
+  void the_variables_that_routes_set_are_all_forgotten_at_the_ingress() throws Exception {
+    var field = io.dromedary.camel.Ingress.class.getDeclaredField("LEARNED");
+    field.setAccessible(true);
+    Set<String> set = new java.util.TreeSet<>();
+    try (var files = java.nio.file.Files.list(java.nio.file.Path.of("routes"))) {
+      for (var file : files.toList()) {
+        for (String line : java.nio.file.Files.readAllLines(file)) {
+          if (line.strip().startsWith("variableReceive: ")) {
+            set.add(line.strip().substring(17));
+          }
+        }
+      }
+    }
+    assertThat((List<?>) field.get(null)).as("every variable that a route sets must be named in Ingress.LEARNED").asInstanceOf(org.assertj.core.api.InstanceOfAssertFactories.LIST).containsAll(set);
   }
 
   @Tag("X6")

@@ -81,7 +81,10 @@ final class Wire implements AutoCloseable {
 
   /** A POST of JSON with further header lines. */
   static byte[] post(String path, String json, String... headerLines) {
-    byte[] body = json.getBytes(UTF_8);
+    return post(path, json.getBytes(UTF_8), headerLines);
+  }
+
+  static byte[] post(String path, byte[] body, String... headerLines) {
     StringBuilder head = new StringBuilder("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + body.length + "\r\n");
     boolean typed = false;
     for (String line : headerLines) {

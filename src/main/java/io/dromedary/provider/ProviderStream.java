@@ -36,7 +36,7 @@ final class ProviderStream implements ChatStream {
   private final long started;
   private final long totalDeadline;
   private final ArrayDeque<ObjectNode> ready = new ArrayDeque<>(4);
-  private final StringBuilder said = new StringBuilder();
+  private final Spoken spoken = new Spoken();
   private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable Duration firstToken;
   private boolean failed;
@@ -163,18 +163,7 @@ final class ProviderStream implements ChatStream {
 
   private void remember(ObjectNode chunk) {
     for (JsonNode choice : chunk.path("choices")) {
-      JsonNode delta = choice.path("delta");
-      append(delta.path("content"));
-      append(delta.path("reasoning_content"));
-      for (JsonNode tool : delta.path("tool_calls")) {
-        append(tool.path("function").path("arguments"));
-      }
-    }
-  }
-
-  private void append(JsonNode text) {
-    if (text.isTextual()) {
-      said.append(text.textValue());
+      spoken.add(choice.path("delta"));
     }
   }
 
@@ -203,7 +192,7 @@ final class ProviderStream implements ChatStream {
       return reported;
     }
     long input = reported == null || reported.input() == 0 ? TokenCounter.input(request) : reported.input();
-    return Usage.counted(input, TokenCounter.count(said.toString()));
+    return Usage.counted(input, spoken.tokens());
   }
 
   @Override

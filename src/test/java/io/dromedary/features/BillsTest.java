@@ -2,11 +2,14 @@ package io.dromedary.features;
 
 import static io.dromedary.testing.Gateway.request;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Usd;
+import io.dromedary.limit.InFlight;
+import io.dromedary.provider.CallWatch;
 import io.dromedary.spend.Reports;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
@@ -14,6 +17,7 @@ import io.dromedary.testing.Gateway.Answer;
 import io.dromedary.testing.Gateway.Streamed;
 import io.dromedary.testing.Mood;
 import java.math.BigDecimal;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +57,8 @@ class BillsTest {
 
   @AfterEach
   void recover() {
+    // Whatever became of a request, its place is free again.
+    await().atMost(Duration.ofSeconds(10)).until(() -> gateway.bean(InFlight.class).underWay() == 0 && gateway.bean(InFlight.class).openStreams() == 0 && gateway.bean(CallWatch.class).size() == 0);
     PROVIDERS.values().forEach(provider -> provider.mood(Mood.WELL).usage(9, -1).reset());
   }
 

@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.limit.InFlight;
+import io.dromedary.provider.CallWatch;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
@@ -56,6 +58,8 @@ class FailoverTest {
 
   @AfterEach
   void recover() {
+    // Whatever became of a request, its place is free again.
+    await().atMost(Duration.ofSeconds(10)).until(() -> gateway.bean(InFlight.class).underWay() == 0 && gateway.bean(InFlight.class).openStreams() == 0 && gateway.bean(CallWatch.class).size() == 0);
     first.mood(Mood.WELL).retryAfter(0).reset();
     second.mood(Mood.WELL).retryAfter(0).reset();
     await().atMost(Duration.ofSeconds(10)).until(() -> first.open() == 0 && second.open() == 0);
@@ -268,7 +272,6 @@ class FailoverTest {
 
     assertThat(answer.status()).as(answer.text()).isEqualTo(503);
     assertThat(answer.header("retry-after")).isNotNull();
-    assertThat(answer.took()).isLessThan(Duration.ofMillis(350));
     assertThat(first.calls() + second.calls()).isZero();
     assertThat(health("openai").path("breaker").asText()).isEqualTo("open");
     assertThat(health("openai").path("available").asBoolean()).isFalse();

@@ -2,18 +2,26 @@ package io.dromedary.features;
 
 import static io.dromedary.testing.Gateway.request;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Json;
+import io.dromedary.limit.InFlight;
+import io.dromedary.provider.CallWatch;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
 import java.math.BigDecimal;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.camel.Exchange;
+import org.apache.camel.ProducerTemplate;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -52,6 +60,12 @@ class RoutingTest {
   @BeforeEach
   void forget() {
     PROVIDERS.values().forEach(FakeProvider::reset);
+  }
+
+  @AfterEach
+  void nothing_is_left() {
+    // Whatever became of a request, its place is free again.
+    await().atMost(Duration.ofSeconds(10)).until(() -> gateway.bean(InFlight.class).underWay() == 0 && gateway.bean(InFlight.class).openStreams() == 0 && gateway.bean(CallWatch.class).size() == 0);
   }
 
   private static int calls() {
@@ -261,6 +275,18 @@ class RoutingTest {
     assertThat(calls()).isZero();
     assertThat(gateway.metric("dromedary_requests_in_flight")).as("and takes no place").isZero();
     assertThat(gateway.metric("dromedary_provider_calls_running")).isZero();
+  }
+
+  @Test
+  @Tag("M5")
+  void any_route_of_the_host_may_ask_by_direct_chat_and_is_metered() throws Exception {
+    ObjectNode asked = request("auto", FACT, "{'stream':true,'stream_options':{'include_usage':true}}"); // which a message cannot do
+    Exchange out = gateway.bean(ProducerTemplate.class).request("direct:chat", exchange -> exchange.getMessage().setBody(Json.text(asked)));
+
+    assertThat(out.getException()).isNull();
+    assertThat(Json.read(out.getMessage().getBody(String.class)).at("/choices/0/message/content").asText()).isEqualTo("w1 w2 w3 w4 w5");
+    assertThat(out.getMessage().getHeader("x-dromedary-model")).isEqualTo("ollama/llama3.2");
+    assertThat(Row.of(gateway, out.getVariable("requestId", String.class)).page().path("entry").asText()).isEqualTo("direct");
   }
 
   @Test

@@ -17,6 +17,7 @@ import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
+import io.dromedary.chat.UsageJson;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -53,12 +54,15 @@ import org.junit.jupiter.api.function.Executable;
  *   <li>{@code model.json}: {@code {"traits": {}, "without": ["REASONING"], "maxOutputTokens": 0}}; a model that can do all when there is no such file
  *   <li>{@code answer.json}, {@code stream.txt}: what the provider answers; with {@code expected.json}: the whole canonical answer, or for a stream alone the list of its chunks,
  *       or {@code {"failure": kind}} where it is none
+ *   <li>{@code usage.json}: the canonical usage of a stream alone
  *   <li>{@code error-<status>[-why].json}: {@code {"headers": {}, "body": JSON or text, "expected": {"kind", "code", "param", "message" (a part), "retryAfterMs"}}}
  * </ul>
  */
 public abstract class ProviderContract {
   private static final Instant RECEIVED = Instant.ofEpochSecond(1_795_218_700L);
   private static final int CUTS = 25;
+  private static final int ODD_TRIES = 300;
+  private static final String[] ODD = {"null", "true", "-1", "1e999999999", "\"\"", "\"x\"", "[]", "{}", "[null]", "[[1]]", "{\"type\":\"text\"}", "{\"type\":null}"};
 
   /** The folder's name and the provider's id. */
   protected abstract String provider();
@@ -138,6 +142,16 @@ public abstract class ProviderContract {
       JsonNode usage = read(dir, "expected.json").path("usage");
       assertThat(streamed.input()).isEqualTo(usage.path("prompt_tokens").asLong());
       assertThat(streamed.output()).isEqualTo(usage.path("completion_tokens").asLong());
+    });
+  }
+
+  @Tag("M7")
+  @Tag("M8")
+  @TestFactory Stream<DynamicTest> a_stream_knows_its_usage() {
+    return cases(dir -> has(dir, "usage.json"), dir -> {
+      Usage streamed = pull(dir, new ByteArrayInputStream(Files.readAllBytes(dir.resolve("stream.txt")))).usage;
+      assertThat(streamed).isNotNull();
+      assertThat(Json.text(sorted(UsageJson.write(streamed)))).isEqualTo(Json.text(sorted(read(dir, "usage.json"))));
     });
   }
 
@@ -230,6 +244,80 @@ public abstract class ProviderContract {
     }
   }
 
+  @Tag("T8")
+  @TestFactory Stream<DynamicTest> odd_requests_are_the_clients_fault() {
+    return cases(dir -> true, dir -> {
+      ObjectNode json = request(dir).json();
+      Model model = model(dir, request(dir));
+      Random random = new Random(42);
+      for (int i = 0; i < ODD_TRIES; i++) {
+        ObjectNode odd = json.deepCopy();
+        oddly(odd, random);
+        if (!(odd.path("messages") instanceof ArrayNode)) {
+          continue; // the reader at the door checks this
+        }
+        try {
+          Json.readStrictly(format().write(request(odd), model).body());
+        } catch (Problem problem) {
+          assertThat(problem.status()).isEqualTo(400);
+          assertThat(problem.param()).isNotNull();
+        }
+      }
+    });
+  }
+
+  @Tag("T8")
+  @TestFactory Stream<DynamicTest> odd_answers_are_the_providers_fault() {
+    return cases(dir -> has(dir, "answer.json"), dir -> {
+      ChatRequest request = request(dir);
+      Model model = model(dir, request);
+      byte[] answer = Files.readAllBytes(dir.resolve("answer.json"));
+      Random random = new Random(42);
+      for (int i = 0; i < ODD_TRIES; i++) {
+        JsonNode odd = Json.read(answer);
+        oddly(odd, random);
+        try {
+          hygienic(format().read(request, model, Json.bytes(odd)));
+        } catch (IOException | ProviderFailure agreed) {
+          assertThat(agreed.getMessage()).isNotNull();
+        }
+        assertThat(format().failure(provider(), new WireFormat.Incoming(400 + random.nextInt(200), Map.of("retry-after", "x"), Json.bytes(odd))).getMessage()).isNotEmpty();
+      }
+    });
+  }
+
+  @Tag("T8")
+  @TestFactory Stream<DynamicTest> odd_frames_are_the_providers_fault() {
+    return cases(dir -> has(dir, "stream.txt"), dir -> {
+      ChatRequest request = request(dir);
+      Model model = model(dir, request);
+      byte[] stream = Files.readAllBytes(dir.resolve("stream.txt"));
+      Random random = new Random(42);
+      for (int i = 0; i < ODD_TRIES; i++) {
+        StreamDecoder decoder = format().decoder(request, model);
+        List<ObjectNode> chunks = new ArrayList<>();
+        FrameReader frames = new FrameReader(new ByteArrayInputStream(stream), format().framing(), provider());
+        for (Frame frame = frames.next(); frame != null; frame = frames.next()) {
+          byte[] data = frame.data();
+          if (random.nextInt(4) == 0 && data.length > 0 && data[0] == '{') {
+            JsonNode odd = Json.read(data);
+            oddly(odd, random);
+            data = Json.bytes(odd);
+          }
+          try {
+            chunks.addAll(decoder.accept(frame.event(), data));
+          } catch (IOException | ProviderFailure agreed) {
+            assertThat(agreed.getMessage()).isNotNull();
+          }
+        }
+        if (!chunks.isEmpty()) {
+          WireSamples.checkEnvelope(chunks, provider());
+        }
+        assertThat(chunks.stream().flatMap(chunk -> stream(chunk.path("choices"))).filter(choice -> choice.hasNonNull("finish_reason")).map(choice -> choice.path("index"))).doesNotHaveDuplicates();
+      }
+    });
+  }
+
   @Tag("X7")
   @Test void a_key_is_in_a_header_or_there_is_none() {
     assertThat(format().authentication("")).isEmpty();
@@ -267,13 +355,16 @@ public abstract class ProviderContract {
     ObjectNode json = response.json();
     assertThat(json.path("id").asText()).isNotEmpty();
     assertThat(json.path("object").asText()).isEqualTo("chat.completion");
-    assertThat(json.path("created").asLong()).isPositive();
+    assertThat(json.path("created").longValue()).isPositive();
     assertThat(json.path("model").asText()).contains("/");
     assertThat(json.path("usage").path("prompt_tokens").asLong()).isEqualTo(response.usage().input());
     assertThat(json.path("usage").path("completion_tokens").asLong()).isEqualTo(response.usage().output());
     assertThat(json.path("usage").path("total_tokens").asLong()).isEqualTo(response.usage().total());
+    assertThat(json.path("usage").path("prompt_tokens_details").path("cached_tokens").asLong()).isEqualTo(response.usage().cacheRead());
+    assertThat(json.path("usage").path("completion_tokens_details").path("reasoning_tokens").asLong()).isEqualTo(response.usage().reasoning());
+    assertThat(json.path("choices")).isNotEmpty();
     for (JsonNode choice : json.path("choices")) {
-      assertThat(choice.has("index") && choice.has("logprobs")).isTrue();
+      assertThat(choice.path("index").isInt() && choice.has("logprobs")).isTrue();
       assertThat(choice.path("finish_reason").asText()).isIn("stop", "length", "tool_calls", "content_filter", "function_call");
       assertThat(choice.path("message").path("role").asText()).isEqualTo("assistant");
       assertThat(choice.path("message").has("content") && choice.path("message").has("refusal")).isTrue();
@@ -371,6 +462,33 @@ public abstract class ProviderContract {
     return thrown instanceof ProviderFailure failure ? failure.kind().name() : thrown instanceof IOException ? "JUNK" : String.valueOf(thrown);
   }
 
+  /** Puts something odd at a random place. */
+  private static void oddly(JsonNode root, Random random) throws IOException {
+    JsonNode at = root;
+    while (true) {
+      if (at.isEmpty()) {
+        return;
+      }
+      int which = random.nextInt(at.size());
+      JsonNode child;
+      if (at instanceof ObjectNode object) {
+        String name = new ArrayList<>(object.properties()).get(which).getKey();
+        child = object.get(name);
+        if (!child.isContainerNode() || child.isEmpty() || random.nextInt(4) == 0) {
+          object.set(name, Json.read(ODD[random.nextInt(ODD.length)]));
+          return;
+        }
+      } else {
+        child = at.get(which);
+        if (!child.isContainerNode() || child.isEmpty() || random.nextInt(4) == 0) {
+          ((ArrayNode) at).set(which, Json.read(ODD[random.nextInt(ODD.length)]));
+          return;
+        }
+      }
+      at = child;
+    }
+  }
+
   // ---- how fixtures are found -----------------------------------------------------------------------------------------------------------------------------------------------------------------
 
   private interface CaseTest {
@@ -413,7 +531,11 @@ public abstract class ProviderContract {
   }
 
   private static ChatRequest request(Path dir) throws IOException {
-    return new ChatRequest("r1", Json.readStrictly(Files.readAllBytes(dir.resolve("request.json"))), Map.of(), RECEIVED, RECEIVED.plusSeconds(60));
+    return request(Json.readStrictly(Files.readAllBytes(dir.resolve("request.json"))));
+  }
+
+  private static ChatRequest request(ObjectNode json) {
+    return new ChatRequest("r1", json, Map.of(), RECEIVED, RECEIVED.plusSeconds(60));
   }
 
   private Model model(Path dir, ChatRequest request) {

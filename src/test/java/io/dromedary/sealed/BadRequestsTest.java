@@ -68,6 +68,25 @@ class BadRequestsTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"max_tokens", "temperature", "n", "seed", "top_p", "top_logprobs", "presence_penalty", "logit_bias", "metadata", "unknown_field", "routing", "stop", "x-nested"})
+  void a_number_with_a_huge_exponent_costs_no_time_and_no_memory(String field) throws IOException {
+    for (String number : List.of("1e999999999", "-1e999999999", "1e-999999999", "9.9e2147483647", "1e99999999999999999999", "1000e2147483647", "0.001e-2147483640", "1e-99999999999999999999")) {
+      for (String model : List.of("sandbox/echo", Sealed.MODEL)) {
+        String value = switch (field) {
+          case "logit_bias", "metadata", "x-nested" -> "{\"1\":" + number + "}";
+          case "routing" -> "{\"max_cost\":" + number + ",\"min_quality\":" + number + ",\"weights\":{\"cost\":" + number + "}}";
+          case "stop" -> "[" + number + "]";
+          default -> number;
+        };
+        Wire.Answer answer = Sealed.ask(Wire.post(CHAT, "{\"model\":\"" + model + "\",\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"" + field + "\":" + value + "}"));
+        if (answer.status() != 200) {
+          answer.isError(400);
+        }
+      }
+    }
+  }
+
   @Test
   void bytes_that_are_no_utf_8_are_a_400() throws IOException {
     for (byte[] junk : List.of(new byte[] {(byte) 0xC3, 0x28}, new byte[] {(byte) 0xED, (byte) 0xA0, (byte) 0x80}, new byte[] {(byte) 0xFF}, new byte[] {(byte) 0xC0, (byte) 0xAF}, new byte[] {0})) {

@@ -112,7 +112,7 @@ class FuzzTest {
     String path = random.nextInt(8) == 0 ? "/v1/route" : "/v1/chat/completions";
     List<String> headers = new ArrayList<>();
     if (random.nextInt(5) == 0) {
-      headers.add(pick(random, "x-dromedary-preference", "x-dromedary-tags", "x-dromedary-cache", "x-dromedary-session-id", "Idempotency-Key", "x-dromedary-project") + ": "
+      headers.add(pick(random, "x-dromedary-preference", "x-dromedary-tags", "x-dromedary-cache", "x-dromedary-session-id", "Idempotency-Key", "x-dromedary-project", "x-dromedary-timeout-ms") + ": "
           + pick(random, "cost", "no-store", "", "a,b", "\u00e4\u00f6", "x".repeat(300), "0", "-1", "'; --", "${x}", "refresh", "k" + number));
     }
     return new Shot(number, Wire.post(path, body, headers.toArray(String[]::new)), new String(body, ISO_8859_1));

@@ -160,6 +160,20 @@ class InjectionTest {
     assertThat(Sealed.TESTY.elsewhere).hasValue(0);
   }
 
+  @Tag("X3")
+  @Test
+  void no_url_that_a_request_names_is_fetched() throws IOException {
+    String trap = Sealed.TESTY.url().replace("/v1", "/elsewhere");
+    for (String model : List.of("openai/gpt-4o", "gemini/gemini-3.5-flash-lite", "sandbox/echo", "groq/llama-3.3-70b-versatile")) {
+      for (String part : List.of("{\"type\":\"image_url\",\"image_url\":{\"url\":\"" + trap + "/x.png\"}}", "{\"type\":\"file\",\"file\":{\"file_data\":\"" + trap + "/x.pdf\"}}",
+          "{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"" + trap + "\",\"format\":\"wav\"}}")) {
+        Wire.Answer answer = Sealed.ask(Wire.post(CHAT, "{\"model\":\"" + model + "\",\"base_url\":\"" + trap + "\",\"webhook\":\"" + trap + "\",\"messages\":[{\"role\":\"user\",\"content\":[" + part + "]}]}"));
+        assertThat(answer.status()).as("%s %s: %s", model, part, answer).isIn(200, 400, 422);
+      }
+    }
+    assertThat(Sealed.TESTY.elsewhere).hasValue(0);
+  }
+
   @Tag("X1")
   @Test
   void headers_of_a_provider_do_not_reach_the_caller() throws IOException {

@@ -7,6 +7,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -138,8 +139,7 @@ final class OpenAiStream implements StreamDecoder {
       servedBy = OpenAiAnswer.servedBy(dialect, model, chunk);
       id = chunk.path("id").asText("");
       id = id.isEmpty() ? "chatcmpl-" + request.id() : id;
-      created = chunk.path("created").asLong(0);
-      created = created <= 0 ? request.receivedAt().getEpochSecond() : created;
+      created = OpenAiAnswer.created(chunk, request);
     }
     chunk.put("id", id);
     chunk.put("object", "chat.completion.chunk");
@@ -233,7 +233,7 @@ final class OpenAiStream implements StreamDecoder {
       ObjectNode function = call.get("function") instanceof ObjectNode given ? given : call.putObject("function");
       if (index == known) {
         if (callId.isEmpty()) {
-          callId = OpenAiAnswer.madeUpId(request.id(), choice, index);
+          callId = CanonicalAnswer.toolCallId(request, choice, index);
           state.calls.set(index, callId);
         }
         call.put("id", callId);

@@ -13,7 +13,6 @@ import io.dromedary.chat.Usage;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import java.io.IOException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Random;
@@ -107,26 +106,6 @@ class OpenAiChatTest {
   @Test void a_frame_without_choices_or_usage_is_not_its_language() {
     StreamDecoder decoder = new OpenAiChat().decoder(request("{" + HI + "}"), Model.unlisted("openai", "m"));
     assertThatThrownBy(() -> decoder.accept(null, "{\"a\":1}".getBytes(UTF_8))).isInstanceOf(IOException.class).hasMessageContaining("`choices`");
-  }
-
-  @Tag("F2")
-  @Test void a_hint_to_wait_is_read_in_all_its_forms() {
-    Instant now = Instant.parse("2026-11-20T10:00:00Z");
-    assertThat(OpenAiErrors.retryAfter(Map.of("retry-after", "3"), now)).isEqualTo(Duration.ofSeconds(3));
-    assertThat(OpenAiErrors.retryAfter(Map.of("retry-after", "3", "retry-after-ms", "2500"), now)).isEqualTo(Duration.ofMillis(2_500));
-    assertThat(OpenAiErrors.retryAfter(Map.of("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT"), now)).isEqualTo(Duration.ofSeconds(30));
-    assertThat(OpenAiErrors.retryAfter(Map.of("retry-after", "Fri, 20 Nov 2026 09:00:00 GMT"), now)).isEqualTo(Duration.ZERO);
-    for (String nonsense : new String[] {"", "soon", "-1", "NaN", "Infinity", "1e99"}) {
-      assertThat(OpenAiErrors.retryAfter(Map.of("retry-after", nonsense), now)).as(nonsense).isNull();
-    }
-  }
-
-  @Tag("X7")
-  @Test void what_looks_like_a_key_is_not_repeated() {
-    assertThat(OpenAiErrors.scrub("bad key sk-proj-abc123 or gsk_12345678 or Bearer abcdefgh and \"AIzaSyABC\"")).isEqualTo("bad key *** or *** or *** and \"***\"");
-    assertThat(OpenAiErrors.scrub("ask-me about risk-taking")).isEqualTo("ask-me about risk-taking");
-    assertThat(OpenAiErrors.scrub("Post \"http://10.0.0.7:11434/load\": refused; see https://docs.example.com/x")).isEqualTo("Post \"***\": refused; see https://docs.example.com/x");
-    assertThat(OpenAiErrors.scrub("x".repeat(5_000))).hasSize(1_000);
   }
 
   static ChatResponse read(String answer) throws IOException {

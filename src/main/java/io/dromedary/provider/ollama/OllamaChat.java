@@ -268,6 +268,9 @@ public final class OllamaChat implements WireFormat {
     if (!(answer.get("message") instanceof ObjectNode said)) {
       throw new IOException("provider `" + model.provider() + "` answered JSON without `message`");
     }
+    if (!answer.path("done").asBoolean(true)) {
+      throw new IOException("provider `" + model.provider() + "` answered a stream's first line to a request for a whole answer");
+    }
     ArrayNode calls = toolCalls(said.path("tool_calls"), request, 0);
     String text = said.path("content").asText("");
     CanonicalAnswer canonical = new CanonicalAnswer("", model.id(), request);

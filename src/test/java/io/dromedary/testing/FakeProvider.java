@@ -67,6 +67,12 @@ public final class FakeProvider implements AutoCloseable {
 
     /** Waits until the client goes away. */
     void waitForGoodbye() throws IOException;
+
+    /** The body of the usual answer, a stream if one was asked for; {@code other}: if none was. */
+    String answer(boolean other);
+
+    /** The body of an error as this provider says it. */
+    String error(int status, String message);
   }
 
   /** One answer. */
@@ -607,11 +613,7 @@ public final class FakeProvider implements AutoCloseable {
       }
       Mood mood = moodFor(call.model());
       call.mood = mood;
-      boolean stream = switch (speech) {
-        case GEMINI -> path.contains(":streamGenerateContent");
-        case OLLAMA -> call.json().path("stream").asBoolean(true);
-        default -> call.json().path("stream").asBoolean(false);
-      };
+      boolean stream = isStream(call);
       Said said = said(call, mood);
       switch (mood) {
         case BUSY -> {
@@ -648,6 +650,14 @@ public final class FakeProvider implements AutoCloseable {
       return stream ? stream(call, mood, said) : whole(call, mood, said);
     }
 
+    private boolean isStream(Call call) {
+      return switch (speech) {
+        case GEMINI -> call.path().contains(":streamGenerateContent");
+        case OLLAMA -> call.json().path("stream").asBoolean(true);
+        default -> call.json().path("stream").asBoolean(false);
+      };
+    }
+
     private Wire wire(Call call) {
       return new Wire() {
         @Override public void send(byte[] bytes) throws IOException {
@@ -661,6 +671,27 @@ public final class FakeProvider implements AutoCloseable {
 
         @Override public void waitForGoodbye() throws IOException {
           Connection.this.waitForGoodbye(call);
+        }
+
+        @Override public String answer(boolean other) {
+          Said said = said(call, Mood.WELL);
+          if (isStream(call) == other) {
+            return speech.whole(said);
+          }
+          StringBuilder frames = new StringBuilder();
+          speech.opening(said).forEach(frames::append);
+          if (!said.tools().isEmpty()) {
+            speech.toolCall(said).forEach(frames::append);
+          }
+          for (int i = 0; i < said.words().size() && said.tools().isEmpty(); i++) {
+            frames.append(speech.word(said, i, said.words().get(i)));
+          }
+          speech.ending(said).forEach(frames::append);
+          return frames.toString();
+        }
+
+        @Override public String error(int status, String message) {
+          return Json.text(speech.error(status, message));
         }
       };
     }

@@ -290,9 +290,9 @@ public final class FakeProvider implements AutoCloseable {
     return this;
   }
 
-  /** Answers with one tool call instead of words. */
-  public FakeProvider callsTool(String name, String argumentsJson) {
-    this.tools = List.of(new Tool(name, argumentsJson));
+  /** Answers with one tool call instead of words; without a name with words again. */
+  public FakeProvider callsTool(@Nullable String name, String argumentsJson) {
+    this.tools = name == null ? List.of() : List.of(new Tool(name, argumentsJson));
     return this;
   }
 

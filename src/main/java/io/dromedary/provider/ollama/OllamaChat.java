@@ -12,6 +12,7 @@ import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
 import io.dromedary.provider.CanonicalAnswer;
+import io.dromedary.provider.JsonText;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import io.dromedary.provider.openai.OpenAiErrors;
@@ -55,6 +56,7 @@ public final class OllamaChat implements WireFormat {
     ObjectNode body = Json.object();
     body.put("model", model.name());
     body.set("messages", messages(request));
+    unheard(request, dropped);
     body.put("stream", request.stream());
     if (asked.path("n").asInt(1) > 1) {
       throw Problem.badField("n", "`n` is " + asked.path("n").asInt() + ", but model `" + model.id() + "` gives one choice a call; ask several times, or another provider");
@@ -166,6 +168,23 @@ public final class OllamaChat implements WireFormat {
       case "medium" -> body.put("think", "medium");
       case "xhigh", "max" -> body.put("think", "max");
       default -> body.put("think", "high");
+    }
+  }
+
+  /** What Ollama's messages have no place for. */
+  private static void unheard(ChatRequest request, List<String> dropped) {
+    boolean named = false;
+    boolean marked = false;
+    for (JsonNode message : request.messages()) {
+      String role = message.path("role").asText();
+      named |= message.hasNonNull("name") && !role.equals("tool") && !role.equals("function");
+      marked |= JsonText.isCacheMarked(message);
+    }
+    if (named) {
+      dropped.add("messages[].name");
+    }
+    if (marked) {
+      dropped.add("cache_control");
     }
   }
 

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Caller;
-import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usd;
@@ -23,7 +22,6 @@ import java.time.LocalDate;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -42,8 +40,6 @@ public final class Reports {
   private static final long DAY_MS = 86_400_000;
   /** What to group by, and its column. */
   private static final Map<String, String> GROUPS = groups();
-  private static final Set<String> USAGE_PARAMETERS = Collections.unmodifiableSet(new LinkedHashSet<>(List.of("from", "to", "group_by")));
-  private static final Set<String> SAVINGS_PARAMETERS = Set.of("period_days");
   private static final String BILLED = "CASE WHEN cache IN ('hit', 'semantic') THEN 0 ELSE ";
 
   private final Store store;
@@ -65,33 +61,6 @@ public final class Reports {
     groups.put("task", "task");
     groups.put("domain", "domain");
     return groups;
-  }
-
-  /** {@code GET /v1/requests/{id}}. @throws Problem as {@link #request}; 400 for a query parameter, since it takes none */
-  public JsonNode requestPage(Inbound in, Caller caller) {
-    only(in, Set.of());
-    return request(in.path().substring(in.path().lastIndexOf('/') + 1), caller);
-  }
-
-  /** {@code GET /v1/usage?from&to&group_by}. @throws Problem as {@link #usage}; 400 for another parameter */
-  public JsonNode usagePage(Inbound in, Caller caller) {
-    only(in, USAGE_PARAMETERS);
-    return usage(in.query().get("from"), in.query().get("to"), in.query().get("group_by"), caller);
-  }
-
-  /** {@code GET /v1/savings?period_days}. @throws Problem as {@link #savings}; 400 for another parameter */
-  public JsonNode savingsPage(Inbound in, Caller caller) {
-    only(in, SAVINGS_PARAMETERS);
-    return savings(in.query().get("period_days"), caller);
-  }
-
-  /** A parameter we do not know is a typing error that would silently widen the report. */
-  private static void only(Inbound in, Set<String> known) {
-    for (String name : in.query().keySet()) {
-      if (!known.contains(name)) {
-        throw Problem.badField(Problem.clip(name), "`" + Problem.clip(name) + "` is no parameter here; " + (known.isEmpty() ? "there are none" : "there are " + String.join(", ", known)));
-      }
-    }
   }
 
   /**

@@ -24,6 +24,11 @@ public record Inbound(String requestId, String entry, String method, String path
     this(requestId, entry, method, path, query, metadata, body, receivedAt, () -> false);
   }
 
+  /** The last part of the path: what a page such as {@code /v1/requests/{id}} is asked for. Taken as it came: ids need no escapes. */
+  public String name() {
+    return path.substring(path.lastIndexOf('/') + 1);
+  }
+
   public @Nullable String header(String name) {
     return metadata.get(name);
   }

@@ -31,7 +31,7 @@ class IdempotencyFeatureTest {
   @BeforeAll
   static void start() {
     openai = FakeProvider.openai();
-    gateway = Gateway.with("openai", openai).set("dromedary.failover.max-retries", 0).start();
+    gateway = Gateway.with("openai", openai).set("dromedary.failover.max-retries", 0).set("dromedary.timeouts.request", "20s").start();
   }
 
   @AfterAll
@@ -90,7 +90,7 @@ class IdempotencyFeatureTest {
 
   @Test
   void a_key_that_is_none_is_a_400() {
-    for (String key : List.of("x".repeat(256), "with space", "caf\u00e9")) {
+    for (String key : List.of("x".repeat(256), "with space", "tab\tbed")) {
       Gateway.Answer refused = ask(key, "odd key");
       assertThat(refused.status()).as(key).isEqualTo(400);
       assertThat(refused.json().at("/error/param").asText()).isEqualTo("idempotency-key");

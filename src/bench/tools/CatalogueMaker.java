@@ -275,16 +275,19 @@ final class CatalogueMaker {
       #   latency_ms    expected time to the first token in ms, set by hand; a prior, real figures vary by load
       #   tags          labels for `routing.require_tags`; `local`: runs here, and must be pulled before it answers
       #   aliases       other names for it at the same provider; retired names lead to the nearest model of today
-      #   traits        what a wire format must know:
-      #                   sampling: none (temperature, top_p refused) | exclusive (one of the two) | free (default)
+      #   traits        what a wire format must know; a format reads those that its provider knows
+      #                   sampling: none (temperature, top_p, top_k refused) | exclusive (temperature or top_p) | free (default; gpt-5 and o-models that are not listed: none)
       #                   sampling_if_effort_none: true  sampling is taken with reasoning_effort none
-      #                   reasoning: effort | budget | adaptive | level | think   how thinking is asked for; absent: not at all
-      #                   reasoning_off: false           thinking cannot be switched off
+      #                   reasoning: how thinking is asked for; absent: not at all (gemini: as the generation in the name says)
+      #                     effort    reasoning_effort, passed on               budget  a number of tokens (anthropic, gemini 2.5)
+      #                     adaptive  output_config.effort, thinking adaptive   level   thinkingLevel (gemini 3)      think  ollama's think
+      #                   reasoning_off: false           thinking cannot be switched off: reasoning_effort none asks for the least
       #                   max_tokens_field: max_completion_tokens
       #                   default_max_tokens             sent when the request has none and the provider wants one
-      #                   prefill: false                 the last turn must not be the assistant's
-      #                   system_turns: true             system messages may stand after user turns
-      #                   thought_signatures: true       must come back unchanged on the next turn
+      #                   prefill: false                 the last turn must not be the assistant's: a user turn is added
+      #                   system_turns: true             system messages may stand after user turns; else all go to the top
+      #                   thought_signatures: true       must come back unchanged on the next turn; a lost one is marked as such
+      #                   num_ctx                        context window to load the model with (ollama), which cuts longer prompts from the front
       """;
 
   /** What a wire format must know, by provider and family as their API references say. */

@@ -9,6 +9,7 @@ import io.dromedary.cache.CacheKey;
 import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
+import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Ingress;
 import io.dromedary.camel.RankedFailover;
@@ -58,7 +59,7 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -161,6 +162,11 @@ public class DromedaryAutoConfiguration {
   @Bean
   AnswerRecall answerRecall(AnswerCache cache, Clock clock, DromedarySettings settings) {
     return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled());
+  }
+
+  @Bean
+  CacheLookUp cacheLookUp() {
+    return new CacheLookUp();
   }
 
   @Bean

@@ -69,6 +69,9 @@ public final class Bench {
       if (Stream.of("passthrough", "cached", "latency", "streaming", "first-chunk", "open-streams").anyMatch(scenarios::contains)) {
         startGateway(state);
         Report.header();
+        if (scenarios.contains("open-streams")) {
+          openStreams();
+        }
         if (scenarios.contains("passthrough")) {
           passthrough();
         }
@@ -83,9 +86,6 @@ public final class Bench {
         }
         if (scenarios.contains("first-chunk")) {
           firstChunk();
-        }
-        if (scenarios.contains("open-streams")) {
-          openStreams();
         }
         if (gateway != null) {
           gateway.close();

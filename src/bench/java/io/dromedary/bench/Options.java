@@ -13,7 +13,7 @@ final class Options {
   private static final Map<String, String> DEFAULTS = new LinkedHashMap<>();
 
   static {
-    DEFAULTS.put("scenarios", "passthrough,cached,latency,streaming,first-chunk,open-streams");
+    DEFAULTS.put("scenarios", "open-streams,passthrough,cached,latency,streaming,first-chunk");
     DEFAULTS.put("seconds", "10");
     DEFAULTS.put("warmup", "10");
     DEFAULTS.put("connections", "64");

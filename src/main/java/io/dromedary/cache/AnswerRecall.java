@@ -30,24 +30,31 @@ public final class AnswerRecall {
   }
 
   /** @throws Problem 400 for a cache header that means nothing */
-  public Recollection begin(Caller caller, ChatRequest request) {
+  public Recall begin(Caller caller, ChatRequest request) {
     CachePolicy.Mode mode = policy.mode(request);
     boolean touches = enabled && (mode.reads() || mode.stores());
     return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(caller.project(), request) : "");
   }
 
   /**
-   * Decides what was recalled. Without a find, the first of several equal requests goes on to ask; the others wait here for its answer (C4).
+   * Decides what is recalled. Without a find, the first of several equal requests goes on to ask; the others wait here for its answer (C4).
    *
    * @param found what the cache had, null if nothing
-   * @return the recalled answer, null when it must be asked for
+   * @return the answer to give, null when it must be asked for
    * @throws Problem 404 when only the cache may be asked
    * @throws RuntimeException the failure of the equal request that was waited for
    */
-  public @Nullable CachedAnswer recall(Recollection recollection, @Nullable CachedAnswer found, ChatRequest request) {
-    if (found != null) {
-      return found.hit();
+  public @Nullable KeptResponse recall(Recall recall, @Nullable CachedAnswer found, ChatRequest request) {
+    Recollection recollection = (Recollection) recall;
+    CachedAnswer recalled = found != null ? found.hit() : waited(recollection, request);
+    if (recalled == null) {
+      return null;
     }
+    recollection.found(recalled);
+    return recalled.kept();
+  }
+
+  private @Nullable CachedAnswer waited(Recollection recollection, ChatRequest request) {
     if (recollection.mode() == CachePolicy.Mode.ONLY) {
       throw policy.notInCache();
     }
@@ -56,38 +63,25 @@ public final class AnswerRecall {
     }
     Coalescer.Turn turn = coalescer.join(recollection.key());
     recollection.turn(turn);
-    if (turn.leads()) {
-      // One that has just been answered may have been kept between our look and our turn.
-      CachedAnswer now = cache.get(recollection.key());
-      if (now != null) {
-        turn.answered(now);
-        return now.hit();
-      }
+    if (!turn.leads()) {
+      return turn.await(request.remaining(clock.instant()));
+    }
+    // One that has just been answered may have been kept between our look and our turn.
+    CachedAnswer now = cache.get(recollection.key());
+    if (now == null) {
       return null;
     }
-    return turn.await(request.remaining(clock.instant()));
-  }
-
-  /** The answer to give, null when nothing was recalled. */
-  public @Nullable KeptResponse answer(@Nullable CachedAnswer recalled) {
-    return recalled == null ? null : recalled.kept();
-  }
-
-  /** What to tell of it in headers and on the bill. */
-  public Recall report(Recollection recollection, @Nullable CachedAnswer recalled) {
-    if (recalled != null) {
-      return new Recall("hit", recollection.key(), recalled.model(), recalled.provider(), recalled.cost(), null);
-    }
-    return recollection.mode().reads() ? Recall.miss(recollection.key()) : Recall.BYPASS;
+    turn.answered(now);
+    return now.hit();
   }
 
   /** The request is over: keeps its answer if it is whole and good, and tells those that wait for it. */
-  public void over(@Nullable Recollection recollection, @Nullable Caller caller, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
-    if (recollection == null) {
+  public void over(@Nullable Recall recall, @Nullable Caller caller, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
+    if (!(recall instanceof Recollection recollection)) {
       return;
     }
     Coalescer.Turn turn = recollection.turn();
-    if (bill != null && "ok".equals(bill.status()) && answer instanceof ChatResponse whole && caller != null && (turn != null || recollection.mode().stores())) {
+    if (bill != null && !recollection.hit() && "ok".equals(bill.status()) && answer instanceof ChatResponse whole && caller != null && (turn != null || recollection.mode().stores())) {
       CachedAnswer kept = CachedAnswer.of(caller.project(), whole, bill.servedModel(), bill.provider(), bill.cost(), Instant.now(clock));
       if (recollection.mode().stores() && policy.keeps(whole) && policy.keeps(kept)) {
         cache.put(recollection.key(), kept);

@@ -137,12 +137,20 @@ public final class CacheKey {
       }
     }
 
+    private static BigDecimal stripped(BigDecimal number) {
+      try {
+        return number.stripTrailingZeros();
+      } catch (ArithmeticException exponentAtItsEnd) {
+        return number;
+      }
+    }
+
     private void number(JsonNode node) {
       if (node.isIntegralNumber() && node.canConvertToLong()) {
         digits(node.longValue(), 0);
         return;
       }
-      BigDecimal stripped = node.decimalValue().stripTrailingZeros();
+      BigDecimal stripped = stripped(node.decimalValue());
       BigInteger unscaled = stripped.unscaledValue();
       if (unscaled.bitLength() < 64) {
         digits(unscaled.longValue(), -stripped.scale());

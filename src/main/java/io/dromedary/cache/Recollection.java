@@ -1,25 +1,29 @@
 package io.dromedary.cache;
 
+import io.dromedary.catalog.Recall;
 import org.jspecify.annotations.Nullable;
 
-/** What the cache has to do with one request: what it may, the key it looks under, and its turn among equal requests. Used by the one thread that serves the request. */
-public final class Recollection {
+/** What the cache has to do with one request: what it may, the key it stores under, and its turn among equal requests. */
+final class Recollection extends Recall {
   private final CachePolicy.Mode mode;
   private final String key;
   private Coalescer.@Nullable Turn turn;
 
   Recollection(CachePolicy.Mode mode, String key) {
+    super(mode.reads() ? key : "");
     this.mode = mode;
     this.key = key;
+    if (mode.reads()) {
+      missed();
+    }
+  }
+
+  void found(CachedAnswer answer) {
+    hit(answer.model(), answer.provider(), answer.cost(), null);
   }
 
   CachePolicy.Mode mode() {
     return mode;
-  }
-
-  /** The key to look under; "" when nothing may be recalled. */
-  public String readKey() {
-    return mode.reads() ? key : "";
   }
 
   String key() {

@@ -69,7 +69,8 @@ public final class CostRelays {
     List<String> all = new ArrayList<>();
     sinks.forEach((name, uri) -> {
       all.add(String.format(MAILBOX, relays.size()));
-      relays.add(new Relay(name, uri));
+      // a route template eats backslashes, as in appendChars=\\n
+      relays.add(new Relay(name, uri.contains("RAW(") ? uri : uri.replace("\\", "%5C")));
     });
     this.addresses = String.join(",", all);
   }

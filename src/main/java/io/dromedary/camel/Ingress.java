@@ -11,6 +11,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.apache.camel.Exchange;
@@ -26,6 +27,10 @@ public final class Ingress implements Processor {
   /** Metadata that non-HTTP entries may carry as headers; the same names as over HTTP. */
   private static final String PREFIX = "x-dromedary-";
   private static final String IDEMPOTENCY_KEY = "idempotency-key";
+
+  /** The variables that the routes set on a request's way. */
+  private static final List<String> LEARNED = List.of("requestId", "entry", "caller", "request", "reservation", "recollection", "found", "recall", "answer", "strategy", "complexity", "tier", "candidates", "candidate", "provider",
+      "attempt", "bill", "failure", "event", "dryRun", "eventsWait");
 
   private final HttpEntry http;
   private final RequestIds ids;
@@ -60,7 +65,12 @@ public final class Ingress implements Processor {
   public void process(Exchange exchange) {
     Message message = exchange.getMessage();
     if (message.getBody() instanceof Inbound) {
+      message.removeHeaders("*");
       return;
+    }
+    if (exchange.hasVariables()) {
+      // A host application's route may have its own `answer` or `caller`: what we learn is not taken from it.
+      LEARNED.forEach(exchange::removeVariable);
     }
     String id = ids.next();
     exchange.setVariable("requestId", id);

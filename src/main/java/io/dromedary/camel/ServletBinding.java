@@ -17,6 +17,8 @@ import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.http.common.DefaultHttpBinding;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Between the servlet component and the routes: takes nothing from a request by itself (the ingress reads it) and writes {@link Reply replies}: whole, or event by event as they arrive. A stream is settled before its
@@ -24,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ServletBinding extends DefaultHttpBinding {
   static final String TAKEN = "DromedaryHttpTaken";
+
+  private static final Logger LOG = LoggerFactory.getLogger(ServletBinding.class);
 
   private final AfterStream afterStream;
 
@@ -53,19 +57,30 @@ public final class ServletBinding extends DefaultHttpBinding {
   }
 
   @Override
-  public void writeResponse(Exchange exchange, HttpServletResponse response) throws IOException {
-    if (exchange.getException() != null) {
-      write(Replies.error(exchange.getException(), exchange.getVariable("requestId", String.class)), response);
-      return;
+  public void writeResponse(Exchange exchange, HttpServletResponse response) {
+    try {
+      if (exchange.getException() != null) {
+        fail(exchange, exchange.getException(), response);
+      } else if (exchange.getMessage().getBody() instanceof Reply.Streamed streamed) {
+        stream(exchange, streamed, response);
+      } else if (exchange.getMessage().getBody() instanceof Reply.Whole whole) {
+        write(whole, response);
+      } else {
+        fail(exchange, new IllegalStateException("the route " + exchange.getFromRouteId() + " ended without a reply"), response);
+      }
+    } catch (IOException callerLeft) {
+      // What was done is settled; there is nobody to tell.
+      LOG.debug("the caller of {} left before its answer's end", exchange.getVariable("requestId"), callerLeft);
     }
-    Object body = exchange.getMessage().getBody();
-    if (body instanceof Reply.Streamed streamed) {
-      stream(exchange, streamed, response);
-    } else if (body instanceof Reply.Whole whole) {
-      write(whole, response);
-    } else {
-      write(Replies.error(new IllegalStateException("a route ended without a reply"), exchange.getVariable("requestId", String.class)), response);
+  }
+
+  private static void fail(Exchange exchange, Exception thrown, HttpServletResponse response) throws IOException {
+    String id = exchange.getVariable("requestId", String.class);
+    Reply.Whole reply = Replies.error(thrown, id);
+    if (reply.status() == 500) {
+      LOG.error("request {} met a mistake of the gateway's own", id, thrown);
     }
+    write(reply, response);
   }
 
   private static void write(Reply.Whole reply, HttpServletResponse response) throws IOException {
@@ -82,7 +97,7 @@ public final class ServletBinding extends DefaultHttpBinding {
     }
   }
 
-  private void stream(Exchange exchange, Reply.Streamed reply, HttpServletResponse response) throws IOException {
+  private void stream(Exchange exchange, Reply.Streamed reply, HttpServletResponse response) {
     response.setStatus(200);
     head(reply.headers(), response);
     response.setContentType("text/event-stream;charset=utf-8");
@@ -116,6 +131,8 @@ public final class ServletBinding extends DefaultHttpBinding {
       }
       out.write(last);
       out.flush();
+    } catch (IOException callerLeft) {
+      // Nobody is left to be told: closing the stream has cancelled the provider's work, and what it cost is settled below (S5).
     } finally {
       // The stream has ended its attempt by now; a cut or abandoned one is settled here, a whole one was above.
       afterStream.settle(exchange);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import com.fasterxml.jackson.databind.DatabindException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -21,6 +22,7 @@ public final class Json {
   /** What a request may nest; deeper is a client's mistake or an attack. */
   public static final int MAX_DEPTH = 64;
 
+  private static final String ABSURD_NUMBER = "it has a number whose exponent is too large";
   private static final ObjectMapper LENIENT = JsonMapper.builder(factory(512))
       .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
       .build();
@@ -70,23 +72,51 @@ public final class Json {
       throw Problem.badRequest("the body must be a JSON object, not " + (node == null ? "empty" : node.getNodeType().name().toLowerCase(java.util.Locale.ROOT))).code("invalid_json");
     } catch (JsonProcessingException e) {
       String where = e.getLocation() == null ? "" : " at line " + e.getLocation().getLineNr() + ", column " + e.getLocation().getColumnNr();
-      throw Problem.badRequest("the body is not valid JSON" + where + ": " + e.getOriginalMessage()).code("invalid_json");
+      throw Problem.badRequest("the body is not valid JSON" + where + ": " + why(e)).code("invalid_json");
     } catch (IOException e) {
       throw Problem.badRequest("the body is not valid JSON: " + e.getMessage()).code("invalid_json");
+    } catch (ArithmeticException | NumberFormatException e) {
+      throw Problem.badRequest("the body has a number whose exponent is too large").code("invalid_json");
     }
+  }
+
+  /** The parser's words, without the names of its classes and settings. */
+  private static String why(JsonProcessingException e) {
+    if (e instanceof DatabindException) {
+      return "there is more after the end of the object";
+    }
+    String words = e.getOriginalMessage();
+    int ours = words.indexOf(", from `");
+    if (ours >= 0) {
+      return words.substring(0, ours) + ")";
+    }
+    int advice = words.indexOf(": enable `");
+    return advice < 0 ? words : words.substring(0, advice);
   }
 
   /** Reads what a provider sent. @throws IOException if it is not JSON; an empty input is {@code null} */
   public static JsonNode read(byte[] bytes) throws IOException {
-    return TREE.readTree(bytes);
+    try {
+      return TREE.readTree(bytes);
+    } catch (ArithmeticException | NumberFormatException e) {
+      throw new IOException(ABSURD_NUMBER, e);
+    }
   }
 
   public static JsonNode read(byte[] bytes, int offset, int length) throws IOException {
-    return TREE.readTree(bytes, offset, length);
+    try {
+      return TREE.readTree(bytes, offset, length);
+    } catch (ArithmeticException | NumberFormatException e) {
+      throw new IOException(ABSURD_NUMBER, e);
+    }
   }
 
   public static JsonNode read(String text) throws IOException {
-    return TREE.readTree(text);
+    try {
+      return TREE.readTree(text);
+    } catch (ArithmeticException | NumberFormatException e) {
+      throw new IOException(ABSURD_NUMBER, e);
+    }
   }
 
   /** UTF-8. Text with half of a surrogate pair, which JSON escapes can smuggle in and UTF-8 cannot say, is written with escapes. */

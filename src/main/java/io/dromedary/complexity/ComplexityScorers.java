@@ -64,4 +64,9 @@ public final class ComplexityScorers {
     signals.put("fallback_why", why);
     return new Complexity(complexity.score(), complexity.tier(), complexity.scorer(), signals);
   }
+
+  /** The name of a request's tier, for the content-based router. */
+  public String tier(Complexity complexity) {
+    return complexity.tier().name();
+  }
 }

@@ -7,19 +7,19 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
-import java.util.concurrent.ThreadLocalRandom;
+import io.dromedary.chat.UsageJson;
 import org.jspecify.annotations.Nullable;
 
 /** Builds a whole {@code chat.completion} from parts of another language, with every field that OpenAI's schema requires. */
 public final class CanonicalAnswer {
-  private static final String ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
   private final ObjectNode json = Json.object();
   private final ArrayNode choices;
+  private final ChatRequest request;
 
   /** @param id the provider's own id; "" makes one up from the request's */
   public CanonicalAnswer(String id, String model, ChatRequest request) {
-    json.put("id", idOr(id, request)).put("object", "chat.completion").put("created", System.currentTimeMillis() / 1000).put("model", model);
+    this.request = request;
+    json.put("id", idOr(id, request)).put("object", "chat.completion").put("created", request.receivedAt().getEpochSecond()).put("model", model);
     choices = json.putArray("choices");
   }
 
@@ -45,20 +45,11 @@ public final class CanonicalAnswer {
     return message;
   }
 
-  public ChatResponse with(Usage usage) {
-    json.set("usage", usage(usage));
+  /** Ends the answer with what the provider counted; null has what was said counted. */
+  public ChatResponse with(@Nullable Usage reported) {
+    Usage usage = reported == null ? Spoken.usage(request, choices) : reported;
+    json.set("usage", UsageJson.write(usage));
     return new ChatResponse(json, usage);
-  }
-
-  /** Usage as OpenAI writes it; cached tokens are part of {@code prompt_tokens}, reasoning is part of {@code completion_tokens}. */
-  public static ObjectNode usage(Usage usage) {
-    ObjectNode node = Json.object().put("prompt_tokens", usage.input()).put("completion_tokens", usage.output()).put("total_tokens", usage.total());
-    ObjectNode prompt = node.putObject("prompt_tokens_details").put("cached_tokens", usage.cacheRead());
-    if (usage.cacheWrite() > 0) {
-      prompt.put("cache_write_tokens", usage.cacheWrite());
-    }
-    node.putObject("completion_tokens_details").put("reasoning_tokens", usage.reasoning());
-    return node;
   }
 
   static String idOr(String id, ChatRequest request) {
@@ -72,13 +63,8 @@ public final class CanonicalAnswer {
     return call;
   }
 
-  /** A made-up tool call id, for providers whose calls have none: unique enough for a conversation, not a secret. */
-  public static String newToolCallId() {
-    StringBuilder id = new StringBuilder(29).append("call_");
-    ThreadLocalRandom random = ThreadLocalRandom.current();
-    for (int i = 0; i < 24; i++) {
-      id.append(ID_LETTERS.charAt(random.nextInt(ID_LETTERS.length())));
-    }
-    return id.toString();
+  /** The id of a tool call whose provider gave it none: the same however often the answer is read, whole or in chunks, and no other in the conversation. */
+  public static String toolCallId(ChatRequest request, int choice, int call) {
+    return "call_" + ShortId.of(request.id() + "/" + choice + "/" + call, 9);
   }
 }

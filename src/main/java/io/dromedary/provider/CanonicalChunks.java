@@ -1,5 +1,6 @@
 package io.dromedary.provider;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
@@ -9,7 +10,6 @@ import java.util.BitSet;
 public final class CanonicalChunks {
   private final ChatRequest request;
   private final String model;
-  private final long created = System.currentTimeMillis() / 1000;
   private final BitSet opened = new BitSet(1);
   private final BitSet finished = new BitSet(1);
   private String id = "";
@@ -31,7 +31,7 @@ public final class CanonicalChunks {
     if (id.isEmpty()) {
       id = CanonicalAnswer.idOr("", request);
     }
-    ObjectNode chunk = Json.object().put("id", id).put("object", "chat.completion.chunk").put("created", created).put("model", model);
+    ObjectNode chunk = Json.object().put("id", id).put("object", "chat.completion.chunk").put("created", request.receivedAt().getEpochSecond()).put("model", model);
     ObjectNode entry = chunk.putArray("choices").addObject().put("index", choice);
     ObjectNode delta = entry.putObject("delta");
     if (!opened.get(choice)) {
@@ -47,6 +47,13 @@ public final class CanonicalChunks {
     Chunk opening = chunk(choice);
     opening.delta().put("content", "").putNull("refusal");
     return opening.json();
+  }
+
+  /** A whole tool call as a chunk has it: with its number in the answer. */
+  public static ObjectNode indexed(int index, JsonNode toolCall) {
+    ObjectNode indexed = Json.object().put("index", index);
+    indexed.setAll((ObjectNode) toolCall);
+    return indexed;
   }
 
   public boolean isOpen(int choice) {

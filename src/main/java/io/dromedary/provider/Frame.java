@@ -8,5 +8,4 @@ import org.jspecify.annotations.Nullable;
  * @param event the SSE event's name, null if it has none and for NDJSON
  * @param data the joined data of an SSE event, or one NDJSON line; never empty for NDJSON
  */
-@SuppressWarnings("ArrayRecordComponent")
 public record Frame(@Nullable String event, byte[] data) {}

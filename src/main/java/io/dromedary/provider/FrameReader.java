@@ -155,9 +155,7 @@ public final class FrameReader {
         }
       }
       scanned = limit;
-      if (limit - start > MAX_LINE) {
-        throw ProviderFailure.of(ProviderFailure.Kind.JUNK, provider, "provider `" + provider + "` sent a line of more than " + MAX_LINE + " bytes");
-      }
+      checkLength(limit);
       if (ended || !fill()) {
         ended = true;
         if (start == limit) {
@@ -169,7 +167,14 @@ public final class FrameReader {
     }
   }
 
+  private void checkLength(int end) {
+    if (end - start > MAX_LINE) {
+      throw ProviderFailure.of(ProviderFailure.Kind.JUNK, provider, "provider `" + provider + "` sent a line of more than " + MAX_LINE + " bytes");
+    }
+  }
+
   private void found(int end, int next) {
+    checkLength(end);
     lineStart = start;
     lineEnd = end;
     start = next;

@@ -9,7 +9,14 @@ import org.jspecify.annotations.Nullable;
 
 /** JSON inside of texts: the arguments of tool calls, the results of tools, answers that were asked to be JSON. */
 public final class JsonText {
+  private static final String INSTRUCTION = "Answer with one valid JSON object and nothing else: no code fence, no words around it.";
+
   private JsonText() {}
+
+  /** What asks a model for JSON that has no parameter for it; with a schema if {@code schema} is an object. */
+  public static String instruction(JsonNode schema) {
+    return schema.isObject() ? INSTRUCTION + " It must match this JSON Schema: " + Json.text(schema) : INSTRUCTION;
+  }
 
   /** Arguments of a tool call as an object; what is empty, broken or no object is an empty one. */
   public static ObjectNode arguments(JsonNode arguments) {

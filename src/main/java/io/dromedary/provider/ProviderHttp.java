@@ -4,7 +4,6 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import java.io.IOException;
 import java.net.URI;
-import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
@@ -37,8 +36,8 @@ final class ProviderHttp implements AutoCloseable {
     this.streams = new Semaphore(account.maxStreams());
     int connections = account.maxConcurrent() + account.maxStreams();
     Timeout connect = Timeout.of(account.connectTimeout());
-    // Reads are ended by CallWatch; the socket's own timeout is the net below it.
-    Timeout read = Timeout.of(longest(account).plusSeconds(5));
+    // CallWatch ends every read that takes too long. A timeout of the socket's own would cost one more system call for each chunk.
+    Timeout read = Timeout.DISABLED;
     this.client = HttpClients.custom()
         .setConnectionManager(PoolingHttpClientConnectionManagerBuilder.create()
             .setMaxConnPerRoute(connections)
@@ -50,14 +49,6 @@ final class ProviderHttp implements AutoCloseable {
         .evictIdleConnections(TimeValue.ofSeconds(30))
         .setUserAgent("dromedary")
         .build();
-  }
-
-  private static Duration longest(ProviderAccount account) {
-    Duration longest = account.answerTimeout();
-    for (Duration other : new Duration[] {account.firstTokenTimeout(), account.idleTimeout()}) {
-      longest = other.compareTo(longest) > 0 ? other : longest;
-    }
-    return longest;
   }
 
   HttpUriRequestBase post(String path, byte[] body) {

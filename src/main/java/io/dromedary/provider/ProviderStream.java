@@ -36,7 +36,7 @@ final class ProviderStream implements ChatStream {
   private final long started;
   private final long totalDeadline;
   private final ArrayDeque<ObjectNode> ready = new ArrayDeque<>(4);
-  private final StringBuilder said = new StringBuilder();
+  private final Spoken spoken = new Spoken();
   private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable Duration firstToken;
   private boolean failed;
@@ -130,6 +130,11 @@ final class ProviderStream implements ChatStream {
     } catch (ProviderFailure failure) {
       throw broke(failure);
     } catch (IOException e) {
+      if (call.aborted() == null && decoder.wholeAtEnd()) {
+        endedWhole = true;
+        finish();
+        return null;
+      }
       throw broke(ProviderFailure.of(Kind.JUNK, account.id(), "provider `" + account.id() + "` broke off its stream (" + e.getClass().getSimpleName() + ")", e));
     } catch (RuntimeException e) {
       throw broke(ProviderFailure.of(Kind.JUNK, account.id(), "a chunk could not be read", e));
@@ -158,18 +163,7 @@ final class ProviderStream implements ChatStream {
 
   private void remember(ObjectNode chunk) {
     for (JsonNode choice : chunk.path("choices")) {
-      JsonNode delta = choice.path("delta");
-      append(delta.path("content"));
-      append(delta.path("reasoning_content"));
-      for (JsonNode tool : delta.path("tool_calls")) {
-        append(tool.path("function").path("arguments"));
-      }
-    }
-  }
-
-  private void append(JsonNode text) {
-    if (text.isTextual()) {
-      said.append(text.textValue());
+      spoken.add(choice.path("delta"));
     }
   }
 
@@ -198,7 +192,7 @@ final class ProviderStream implements ChatStream {
       return reported;
     }
     long input = reported == null || reported.input() == 0 ? TokenCounter.input(request) : reported.input();
-    return Usage.counted(input, TokenCounter.count(said.toString()));
+    return Usage.counted(input, spoken.tokens());
   }
 
   @Override

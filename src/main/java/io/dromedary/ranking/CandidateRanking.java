@@ -62,15 +62,16 @@ public final class CandidateRanking {
     };
   }
 
-  /** Checks what the request says about its routing, for the step that reads it: a bad field is told even when the answer is cached. @throws Problem 400 naming the field */
-  public void check(ChatRequest request) {
-    RoutingOptions.of(request, policy.get());
+  /**
+   * Checks what the request says about its routing, for the step that reads it: a bad field is told even when the answer is cached.
+   *
+   * @return whether only the decision is wanted ({@code routing.dry_run})
+   * @throws Problem 400 naming the field
+   */
+  public boolean check(ChatRequest request) {
+    boolean dryRun = RoutingOptions.of(request, policy.get()).dryRun();
     baseline(request);
-  }
-
-  /** Does the request want only the decision ({@code routing.dry_run})? @throws Problem 400 if the field is no boolean */
-  public boolean dryRun(ChatRequest request) {
-    return request.routing().isObject() && RoutingOptions.of(request, policy.get()).dryRun();
+    return dryRun;
   }
 
   /**

@@ -56,7 +56,12 @@ public final class BodyReader {
 
   private static boolean isJson(String type) {
     String plain = type.toLowerCase(Locale.ROOT);
-    return plain.startsWith("application/json") && (plain.length() == 16 || plain.charAt(16) == ';' || plain.charAt(16) == ' ');
+    if (!plain.startsWith("application/json") || plain.length() > 16 && plain.charAt(16) != ';' && plain.charAt(16) != ' ') {
+      return false;
+    }
+    // JSON is UTF-8 whatever it says; another charset would be read wrongly.
+    int charset = plain.indexOf("charset=", 16);
+    return charset < 0 || plain.startsWith("utf-8", charset + 8) || plain.startsWith("\"utf-8\"", charset + 8);
   }
 
   private byte[] read(HttpServletRequest request, Slot slot) {

@@ -26,6 +26,7 @@ public final class JsonErrorValve extends ErrorReportValve {
     var error = Json.object();
     error.putObject("error").put("message", message).put("type", status >= 500 ? "server_error" : "invalid_request_error").putNull("param").put("code", code(status));
     try {
+      response.setHeader("X-Content-Type-Options", "nosniff");
       response.setContentType("application/json");
       response.setCharacterEncoding("UTF-8");
       byte[] bytes = Json.text(error).getBytes(StandardCharsets.UTF_8);

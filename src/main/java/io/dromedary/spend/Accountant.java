@@ -66,7 +66,7 @@ public final class Accountant {
     Usd cost = Usd.ZERO;
     Duration waited = Duration.ZERO;
     for (Attempt attempt : attempts) {
-      attempt.ended(Attempt.Status.CANCELLED, Usage.NONE, "not_called", 0, null, Duration.ZERO);
+      attempt.ended(Attempt.Status.FAILED, Usage.NONE, "not_called", 0, null, Duration.ZERO);
       Attempt.Outcome outcome = attempt.outcome();
       cost = cost.plus(outcome.cost());
       waited = waited.plus(outcome.total());

@@ -90,16 +90,21 @@ public final class Ledger implements AutoCloseable {
     }
   }
 
-  /** Settles a request that called providers, notes one that did not; null is nothing to account for. */
-  public void account(@Nullable Bill bill) {
+  /**
+   * Settles a request that called providers, notes one that did not; null is nothing to account for.
+   *
+   * @return whether cost events wait in the outbox because of it
+   */
+  public boolean account(@Nullable Bill bill) {
     if (bill == null) {
-      return;
+      return false;
     }
     if (bill.attempts().isEmpty()) {
       note(bill);
     } else {
       settle(bill);
     }
+    return outbox.hasSinks();
   }
 
   private List<CostEvents.Event> events(Bill bill) {

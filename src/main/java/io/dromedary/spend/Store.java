@@ -87,10 +87,11 @@ public final class Store implements AutoCloseable {
    * WRITE_DELAY=0: a commit is in the file when it returns; H2's default loses acknowledged commits on kill -9.
    * FILE_LOCK=FS: the kernel's lock, gone with the process, so that a restart after kill -9 need not wait for a stale lock file.
    * DB_CLOSE_ON_EXIT=FALSE, DB_CLOSE_DELAY=-1: we close it ourselves, after the last settlement and not in a JVM hook beside it.
+   * TRACE_LEVEL_FILE=0: no file of its own beside the ledger, with statements and values in it; what fails is thrown.
    * CACHE_SIZE in KB: reports read little, writes only append.
    */
   static String h2Url(Path stateDir) {
-    return "jdbc:h2:retry:" + stateDir.toAbsolutePath().normalize() + "/ledger;WRITE_DELAY=0;FILE_LOCK=FS;DB_CLOSE_ON_EXIT=FALSE;DB_CLOSE_DELAY=-1;CACHE_SIZE=16384";
+    return "jdbc:h2:retry:" + stateDir.toAbsolutePath().normalize() + "/ledger;WRITE_DELAY=0;FILE_LOCK=FS;DB_CLOSE_ON_EXIT=FALSE;DB_CLOSE_DELAY=-1;TRACE_LEVEL_FILE=0;CACHE_SIZE=16384";
   }
 
   static void migrate(DataSource dataSource, boolean postgres) {

@@ -114,19 +114,4 @@ class ComplexityScorersTest {
     assertThat(scorers.score(asking("router-broken-0.5", "Compare A and B")).signals()).containsEntry("fallback_from", "broken");
     assertThat(scorers.score(asking("router-nonsense-0.5", "Compare A and B")).scorer()).isEqualTo("keywords");
   }
-
-  @Test
-  void five_hundred_characters_take_a_few_microseconds() {
-    ChatRequest request = asking("auto", "lorem ipsum dolor sit amet ".repeat(19));
-    long best = Long.MAX_VALUE;
-    for (int round = 0; round < 30; round++) {
-      long start = System.nanoTime();
-      for (int i = 0; i < 500; i++) {
-        scorers.score(request);
-      }
-      best = Math.min(best, (System.nanoTime() - start) / 500);
-    }
-    System.out.println("keyword score of 500 characters: " + best + " ns");
-    assertThat(best).isLessThan(50_000);
-  }
 }

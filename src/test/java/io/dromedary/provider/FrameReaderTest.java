@@ -72,6 +72,7 @@ class FrameReaderTest {
   @Test void a_line_over_a_mebibyte_is_junk_and_one_below_is_not() throws IOException {
     String allowed = "x".repeat(FrameReader.MAX_LINE - 6);
     assertThat(sse("data: " + allowed + "\n\n")).containsExactly("null|" + allowed);
+    assertThatThrownBy(() -> sse("data: " + allowed + "x\n\n")).isInstanceOf(ProviderFailure.class);
     FrameReader endless = new FrameReader(new Endless("x"), Framing.SSE, "p");
     assertThatThrownBy(endless::next).isInstanceOfSatisfying(ProviderFailure.class, e -> assertThat(e.kind()).isEqualTo(ProviderFailure.Kind.JUNK)).hasMessageContaining("1048576");
   }

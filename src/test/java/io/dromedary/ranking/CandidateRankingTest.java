@@ -335,36 +335,14 @@ class CandidateRankingTest {
     assertThat(first.path("expected_latency_ms").asLong()).isEqualTo(2000);
     assertThat(first.path("reason").asText()).isEqualTo("in the COMPLEX chain");
     assertThat(json.path("baseline").path("model").asText()).isEqualTo("openai/gpt-4");
-    assertThat(ranking.dryRun(asked)).isTrue();
+    assertThat(ranking.check(asked)).isTrue();
     assertThat(ranking.baseline(request("")).id()).isEqualTo("openai/gpt-4o");
   }
 
   @Test
-  void a_hundred_candidates_are_ranked_within_a_hundred_microseconds() {
+  void where_no_provider_of_the_chain_is_active_stand_ins_fill_the_list() {
     CandidateRanking ranking = ranking(new Providers("mistral", "deepseek", "openrouter", "azure", "bedrock"));
-    ChatRequest asked = request("'model':'auto:balanced'");
-    Complexity complexity = looking(Tier.EXPERT);
-    assertThat(ranking.byTier(asked, complexity).ranked()).hasSize(6);
-    long best = Long.MAX_VALUE;
-    for (int round = 0; round < 60; round++) {
-      long begin = System.nanoTime();
-      for (int i = 0; i < 100; i++) {
-        ranking.byTier(asked, complexity);
-      }
-      best = Math.min(best, (System.nanoTime() - begin) / 100);
-    }
-    long chain = Long.MAX_VALUE;
-    CandidateRanking usual = ranking(all);
-    for (int round = 0; round < 60; round++) {
-      long begin = System.nanoTime();
-      for (int i = 0; i < 100; i++) {
-        usual.byTier(asked, complexity);
-      }
-      chain = Math.min(chain, (System.nanoTime() - begin) / 100);
-    }
-    System.out.println("ranking of stand-ins: " + best + " ns, of a chain: " + chain + " ns");
-    // the machine is shared: the bar is 100 us on a quiet one
-    assertThat(best).isLessThan(400_000);
+    assertThat(ranking.byTier(request("'model':'auto:balanced'"), looking(Tier.EXPERT)).ranked()).hasSize(6);
   }
 
   @ParameterizedTest

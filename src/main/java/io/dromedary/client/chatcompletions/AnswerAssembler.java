@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.chat.UsageJson;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;

@@ -45,7 +45,7 @@ public final class ChatRequestReader {
   public ChatRequest read(Inbound in, ObjectNode json) {
     rules.check(json);
     Instant deadline = in.receivedAt().plus(timeout(in.header(TIMEOUT_HEADER)));
-    return new ChatRequest(in.requestId(), json, hints(in.metadata()), in.receivedAt(), deadline);
+    return new ChatRequest(in.requestId(), json, hints(in.metadata()), in.receivedAt(), deadline, in.callerGone());
   }
 
   private Duration timeout(@Nullable String header) {

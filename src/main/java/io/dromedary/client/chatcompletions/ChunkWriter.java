@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.chat.UsageJson;
 import io.dromedary.chat.Usd;
 import io.dromedary.client.Problems;
 import java.io.ByteArrayOutputStream;
@@ -73,7 +74,11 @@ public final class ChunkWriter {
       }
     }
     chunk.putArray("choices");
-    chunk.set("usage", UsageJson.write(usage, cost));
+    ObjectNode counts = UsageJson.write(usage);
+    if (cost != null) {
+      counts.put("cost", cost.plain());
+    }
+    chunk.set("usage", counts);
     return event(chunk);
   }
 

@@ -9,7 +9,6 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
-import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
 import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.JsonText;
@@ -18,8 +17,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Reads Anthropic's whole answers, and the facts that they share with streams. */
 final class AnthropicAnswer {
-  static final String JSON_INSTRUCTION = "Answer with one valid JSON object and nothing else: no code fence, no words around it.";
-
   private static final System.Logger LOG = System.getLogger(AnthropicAnswer.class.getName());
 
   private AnthropicAnswer() {}
@@ -56,7 +53,7 @@ final class AnthropicAnswer {
     if (!thinkingBlocks.isEmpty()) {
       message.set("thinking_blocks", thinkingBlocks);
     }
-    return canonical.with(usage(answer.path("usage"), request, text));
+    return canonical.with(usage(answer.path("usage")));
   }
 
   /** True where JSON was asked for by words, so that the model may have put a fence around it. */
@@ -65,9 +62,9 @@ final class AnthropicAnswer {
     return format.equals("json_object") || format.equals("json_schema") && !model.can(Capability.JSON_SCHEMA);
   }
 
-  private static Usage usage(JsonNode usage, ChatRequest request, CharSequence text) {
+  private static @Nullable Usage usage(JsonNode usage) {
     if (!usage.path("output_tokens").isNumber()) {
-      return Usage.counted(TokenCounter.input(request), TokenCounter.count(text.toString()));
+      return null;
     }
     return new Usage(usage.path("input_tokens").asLong(), usage.path("cache_read_input_tokens").asLong(), usage.path("cache_creation_input_tokens").asLong(), usage.path("output_tokens").asLong(),
         usage.path("output_tokens_details").path("thinking_tokens").asLong(), false);

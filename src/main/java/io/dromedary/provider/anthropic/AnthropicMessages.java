@@ -5,13 +5,14 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
-import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
+import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.Refusals;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Anthropic's Messages API as a wire format.
  *
- * <p>Traits of a model it reads: {@code sampling} ({@code none} refuses temperature, top_p and top_k; {@code exclusive} refuses temperature and top_p together; {@code free}), {@code thinking} ({@code adaptive},
- * {@code budget}, {@code none}), {@code prefill} ({@code none}: the conversation must end with a user turn), {@code default_max_tokens}.
+ * <p>Traits of a model it reads, as the head of {@code config/models.yaml} tells them: {@code sampling}, {@code reasoning} ({@code adaptive} or {@code budget}), {@code reasoning_off}, {@code prefill},
+ * {@code system_turns}, {@code default_max_tokens}.
  */
 public final class AnthropicMessages implements WireFormat {
   static final String API_VERSION = "2023-06-01";
@@ -52,7 +53,7 @@ public final class AnthropicMessages implements WireFormat {
 
   @Override
   public ProviderFailure failure(String provider, Incoming answer) {
-    Duration wait = Refusals.retryAfter(answer.headers());
+    Duration wait = Refusals.retryAfter(answer.headers(), Instant.now());
     try {
       JsonNode error = Json.read(answer.body());
       if (error != null && error.path("error").isObject()) {

@@ -2,6 +2,7 @@ package io.dromedary.provider.anthropic;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
@@ -119,7 +120,7 @@ final class AnthropicRequest {
     for (int i = 0; i < messages.size(); i++) {
       JsonNode message = messages.get(i);
       switch (message.path("role").asText()) {
-        case "system", "developer" -> texts(system, message, i);
+        case "system", "developer" -> system(message, i);
         case "user" -> user(message, i);
         case "assistant" -> assistant(message, i);
         case "tool" -> toolResult(message, i);
@@ -140,7 +141,7 @@ final class AnthropicRequest {
 
   /** A conversation that ends with the assistant asks the model to go on from there. Models that refuse this are asked by a user turn; the others refuse only a space at the end. */
   private void endWithAssistant() {
-    if (noSampling || "none".equals(model.traits().get("prefill"))) {
+    if ("false".equals(model.traits().get("prefill"))) {
       turn("user").addObject().put("type", "text").put("text", "Continue.");
     } else if (turn.get(turn.size() - 1) instanceof ObjectNode last && last.path("text").isTextual()) {
       last.put("text", last.path("text").textValue().stripTrailing());
@@ -170,6 +171,20 @@ final class AnthropicRequest {
     if (!blocks.isEmpty()) {
       turn("user").addAll(blocks);
       thinkingLost = false;
+    }
+  }
+
+  /** Models that take system turns take them after a user turn, but not between a call and its results; other system messages go to the top. */
+  private void system(JsonNode message, int i) {
+    boolean resultsFollow = "tool".equals(request.messages().path(i + 1).path("role").asText());
+    if (!"user".equals(role) || resultsFollow || !"true".equals(model.traits().get("system_turns"))) {
+      texts(system, message, i);
+      return;
+    }
+    ArrayNode blocks = Json.array();
+    texts(blocks, message, i);
+    if (!blocks.isEmpty()) {
+      turn("system").addAll(blocks);
     }
   }
 
@@ -437,10 +452,10 @@ final class AnthropicRequest {
           ObjectNode native_ = outputConfig().putObject("format").put("type", "json_schema");
           native_.set("schema", StrictSchema.of(schema));
         } else {
-          instruct(schema.isObject() ? AnthropicAnswer.JSON_INSTRUCTION + " It must match this JSON Schema: " + Json.text(schema) : AnthropicAnswer.JSON_INSTRUCTION);
+          instruct(JsonText.instruction(schema));
         }
       }
-      case "json_object" -> instruct(AnthropicAnswer.JSON_INSTRUCTION);
+      case "json_object" -> instruct(JsonText.instruction(MissingNode.getInstance()));
       default -> { }
     }
   }
@@ -464,9 +479,12 @@ final class AnthropicRequest {
     if (effort.isEmpty() || in.path("reasoning_effort").isNull()) {
       return false;
     }
-    String kind = model.traits().getOrDefault("thinking", noSampling ? "adaptive" : model.listed() && model.can(Capability.REASONING) ? "budget" : "none");
+    String kind = model.traits().getOrDefault("reasoning", "");
+    boolean thinks = kind.equals("adaptive") || kind.equals("budget");
     if (effort.equals("none")) {
-      if (!kind.equals("none")) {
+      if (thinks && "false".equals(model.traits().get("reasoning_off"))) {
+        dropped.add("reasoning_effort");
+      } else if (thinks) {
         out.putObject("thinking").put("type", "disabled");
       }
       return false;
@@ -479,7 +497,7 @@ final class AnthropicRequest {
       out.putObject("thinking").put("type", "adaptive");
       return true;
     }
-    if (kind.equals("none") || forcedTool || thinkingLost) {
+    if (!thinks || forcedTool || thinkingLost) {
       dropped.add("reasoning_effort");
       return false;
     }

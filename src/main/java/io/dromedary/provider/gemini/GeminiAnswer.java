@@ -10,10 +10,8 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
-import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
-import io.dromedary.chat.TokenCounter;
-import io.dromedary.chat.Usage;
+import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.JsonText;
 import io.dromedary.provider.Refusals;
@@ -31,7 +29,6 @@ final class GeminiAnswer {
     JsonNode answer = frame(model.provider(), Json.read(body));
     JsonNode candidates = answer.path("candidates");
     CanonicalAnswer canonical = new CanonicalAnswer(answer.path("responseId").asText(""), model.id(), request);
-    StringBuilder written = new StringBuilder();
     if (candidates.isEmpty()) {
       if (!isBlocked(answer)) {
         throw new IOException(model.provider() + " sent no candidate");
@@ -39,21 +36,21 @@ final class GeminiAnswer {
       canonical.choice(0, "", null, "", Json.array(), null, "content_filter");
     }
     for (JsonNode candidate : candidates) {
-      choice(canonical, candidate, request, model, written);
+      choice(canonical, candidate, request, model);
     }
     GeminiUsage usage = new GeminiUsage();
     usage.set(answer.path("usageMetadata"));
-    return canonical.with(usage.isKnown() ? usage.toUsage() : Usage.counted(TokenCounter.input(request), TokenCounter.count(written.toString())));
+    return canonical.with(usage.toUsage());
   }
 
-  private static void choice(CanonicalAnswer canonical, JsonNode candidate, ChatRequest request, Model model, StringBuilder written) {
+  private static void choice(CanonicalAnswer canonical, JsonNode candidate, ChatRequest request, Model model) {
     StringBuilder text = new StringBuilder();
     StringBuilder reasoning = new StringBuilder();
     ArrayNode calls = Json.array();
     String signature = "";
     for (JsonNode part : candidate.path("content").path("parts")) {
       if (part.path("functionCall").isObject()) {
-        calls.add(toolCall(part, request));
+        calls.add(toolCall(part, request, candidate.path("index").asInt(0), calls.size()));
         continue;
       }
       if (part.path("text").isTextual()) {
@@ -61,7 +58,6 @@ final class GeminiAnswer {
       }
       signature = part.path("thoughtSignature").asText(signature);
     }
-    written.append(text).append(reasoning);
     String reason = finishReason(candidate.path("finishReason").asText("STOP"), !calls.isEmpty(), model, candidate);
     String content = text.isEmpty() && !calls.isEmpty() ? null : wantsBareJson(request, model) ? JsonText.unfenced(text.toString()) : text.toString();
     ObjectNode message = canonical.choice(candidate.path("index").asInt(0), content, null, reasoning, calls, logprobs(candidate.path("logprobsResult")), reason);
@@ -92,10 +88,10 @@ final class GeminiAnswer {
     return answer.path("promptFeedback").hasNonNull("blockReason");
   }
 
-  static ObjectNode toolCall(JsonNode part, ChatRequest request) {
+  static ObjectNode toolCall(JsonNode part, ChatRequest request, int choice, int index) {
     JsonNode call = part.path("functionCall");
     String id = call.path("id").asText("");
-    ObjectNode toolCall = CanonicalAnswer.toolCall(id.isEmpty() || id.length() > 40 ? CanonicalAnswer.newToolCallId() : id, GeminiNames.fromGemini(call.path("name").asText(""), request),
+    ObjectNode toolCall = CanonicalAnswer.toolCall(id.isEmpty() || id.length() > 40 ? CanonicalAnswer.toolCallId(request, choice, index) : id, GeminiNames.fromGemini(call.path("name").asText(""), request),
         call.path("args").isObject() ? Json.text(call.path("args")) : "{}");
     String signature = part.path("thoughtSignature").asText("");
     if (!signature.isEmpty()) {

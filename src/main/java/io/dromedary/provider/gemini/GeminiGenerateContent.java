@@ -5,13 +5,14 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
-import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
+import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.Refusals;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Google's generateContent as a wire format.
  *
- * <p>Trait of a model it reads: {@code thinking} ({@code level}, {@code budget}, {@code none}); without it the generation in the model's name decides.
+ * <p>Traits of a model it reads, as the head of {@code config/models.yaml} tells them: {@code reasoning} ({@code level} or {@code budget}), {@code reasoning_off}, {@code thought_signatures}; without them the
+ * generation in the model's name decides.
  */
 public final class GeminiGenerateContent implements WireFormat {
   @Override
@@ -49,7 +51,7 @@ public final class GeminiGenerateContent implements WireFormat {
 
   @Override
   public ProviderFailure failure(String provider, Incoming answer) {
-    Duration wait = Refusals.retryAfter(answer.headers());
+    Duration wait = Refusals.retryAfter(answer.headers(), Instant.now());
     try {
       JsonNode body = Json.read(answer.body());
       // a stream without alt=sse has its error in a list

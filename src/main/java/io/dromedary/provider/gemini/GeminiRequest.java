@@ -2,6 +2,7 @@ package io.dromedary.provider.gemini;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
@@ -30,7 +31,6 @@ final class GeminiRequest {
   private static final Set<String> MEDIA_TYPES = Set.of("image/png", "image/jpeg", "image/webp", "image/gif", "image/heic", "image/heif");
   private static final int MAX_STOPS = 5;
   private static final int MAX_CANDIDATES = 8;
-  private static final String JSON_INSTRUCTION = "Answer with one valid JSON object and nothing else: no code fence, no words around it.";
 
   private final ChatRequest request;
   private final Model model;
@@ -41,6 +41,7 @@ final class GeminiRequest {
   private final ArrayNode contents = Json.array();
   private final DroppedParams dropped = new DroppedParams();
   private final int generation;
+  private final boolean signsThoughts;
 
   /** The parts of the open turn and its role; "" when the next text must open a turn of its own. */
   private ArrayNode parts = Json.array();
@@ -66,6 +67,7 @@ final class GeminiRequest {
     this.model = model;
     in = request.json();
     generation = GeminiNames.generation(model);
+    signsThoughts = "true".equals(model.traits().getOrDefault("thought_signatures", generation >= 30 ? "true" : "false"));
   }
 
   Outgoing write() {
@@ -229,7 +231,7 @@ final class GeminiRequest {
       String signature = signature(call);
       if (!signature.isEmpty()) {
         part.put("thoughtSignature", signature);
-      } else if (c == 0 && generation >= 30) {
+      } else if (c == 0 && signsThoughts) {
         part.put("thoughtSignature", NO_SIGNATURE);
       }
       calls.add(new Call(call.path("id").asText(""), name));
@@ -391,7 +393,7 @@ final class GeminiRequest {
     boolean schemaGiven = type.equals("json_schema") && schema.isObject();
     // before the third generation JSON output and functions exclude each other
     if (tools && generation < 30 || schemaGiven && !model.can(Capability.JSON_SCHEMA)) {
-      text(system, schemaGiven ? JSON_INSTRUCTION + " It must match this JSON Schema: " + Json.text(schema) : JSON_INSTRUCTION);
+      text(system, JsonText.instruction(schemaGiven ? schema : MissingNode.getInstance()));
       return;
     }
     config.put("responseMimeType", "application/json");
@@ -453,7 +455,7 @@ final class GeminiRequest {
     if (effort.isEmpty()) {
       return;
     }
-    String kind = model.traits().getOrDefault("thinking", generation >= 30 ? "level" : generation >= 25 ? "budget" : "none");
+    String kind = model.traits().getOrDefault("reasoning", generation >= 30 ? "level" : generation >= 25 ? "budget" : "");
     boolean pro = model.name().contains("-pro");
     if (kind.equals("level")) {
       String level = switch (effort) {
@@ -466,7 +468,8 @@ final class GeminiRequest {
       config.putObject("thinkingConfig").put("thinkingLevel", level).put("includeThoughts", !effort.equals("none"));
     } else if (kind.equals("budget")) {
       int budget = switch (effort) {
-        case "none" -> pro ? 128 : 0;
+        // the least that a model takes which cannot but think
+        case "none" -> "false".equals(model.traits().getOrDefault("reasoning_off", pro ? "false" : "true")) ? 128 : 0;
         case "minimal", "low" -> 1_024;
         case "medium" -> 8_192;
         default -> 24_576;

@@ -86,9 +86,8 @@ final class GeminiStream implements StreamDecoder {
   private CanonicalChunks.@Nullable Chunk part(JsonNode part, int index) {
     if (part.path("functionCall").isObject()) {
       CanonicalChunks.Chunk chunk = chunks.chunk(index);
-      ObjectNode indexed = Json.object().put("index", calls[index]++);
-      indexed.setAll(GeminiAnswer.toolCall(part, request));
-      chunk.delta().putArray("tool_calls").add(indexed);
+      ObjectNode call = GeminiAnswer.toolCall(part, request, index, calls[index]);
+      chunk.delta().putArray("tool_calls").add(CanonicalChunks.indexed(calls[index]++, call));
       return chunk;
     }
     String text = part.path("text").asText("");
@@ -135,6 +134,6 @@ final class GeminiStream implements StreamDecoder {
 
   @Override
   public @Nullable Usage usage() {
-    return usage.isKnown() ? usage.toUsage() : null;
+    return usage.toUsage();
   }
 }

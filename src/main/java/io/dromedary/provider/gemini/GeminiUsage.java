@@ -2,6 +2,7 @@ package io.dromedary.provider.gemini;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Usage;
+import org.jspecify.annotations.Nullable;
 
 /** Gemini's counts of one call. In a stream they are cumulative: what comes replaces what was. Prompt tokens include the cached ones; thoughts come on top of the candidates' tokens. */
 final class GeminiUsage {
@@ -23,11 +24,8 @@ final class GeminiUsage {
     }
   }
 
-  boolean isKnown() {
-    return known;
-  }
-
-  Usage toUsage() {
-    return Usage.ofPrompt(prompt + toolUsePrompt, cached, 0, candidates + thoughts, thoughts);
+  /** Null if none came. */
+  @Nullable Usage toUsage() {
+    return known ? Usage.ofPrompt(prompt + toolUsePrompt, cached, 0, candidates + thoughts, thoughts) : null;
   }
 }

@@ -3,22 +3,21 @@ package io.dromedary.provider.ollama;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
-import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import io.dromedary.provider.openai.OpenAiErrors;
-import io.dromedary.provider.openai.OpenAiUsage;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Ollama's own {@code /api/chat}. It ignores names it does not know without a word, so every parameter is put where it counts or is named as dropped. Needs no key; one is sent as a bearer token (ollama.com).
  *
- * <p>Model trait it knows: {@code num_ctx}, the context window to load the model with. Ollama cuts longer prompts from the front.
+ * <p>Trait of a model it reads: {@code num_ctx}. Whether it thinks is its capability {@code reasoning}.
  */
 public final class OllamaChat implements WireFormat {
   /** Canonical parameters to {@code options}. */
@@ -66,9 +65,8 @@ public final class OllamaChat implements WireFormat {
     ObjectNode options = options(request, model);
     tools(asked, body, dropped);
     format(asked.path("response_format"), body);
-    think(asked, body);
-    for (Iterator<Map.Entry<String, JsonNode>> fields = request.forProvider().fields(); fields.hasNext();) {
-      Map.Entry<String, JsonNode> field = fields.next();
+    think(asked, body, model, dropped);
+    for (Map.Entry<String, JsonNode> field : request.forProvider().properties()) {
       String name = field.getKey();
       if (field.getValue().isNull() || HANDLED.contains(name)) {
         continue;
@@ -146,8 +144,17 @@ public final class OllamaChat implements WireFormat {
     }
   }
 
-  private static void think(ObjectNode asked, ObjectNode body) {
+  private static void think(ObjectNode asked, ObjectNode body, Model model, List<String> dropped) {
     JsonNode own = asked.path("think");
+    if (!model.can(Capability.REASONING)) {
+      // a model that does not think answers 400 to being told to
+      for (String name : List.of("think", "reasoning_effort")) {
+        if (asked.hasNonNull(name) && !"none".equals(asked.get(name).asText()) && !"false".equals(asked.get(name).asText())) {
+          dropped.add(name);
+        }
+      }
+      return;
+    }
     if (own.isBoolean() || own.isTextual()) {
       body.set("think", own);
       return;
@@ -261,64 +268,30 @@ public final class OllamaChat implements WireFormat {
     if (!(answer.get("message") instanceof ObjectNode said)) {
       throw new IOException("provider `" + model.provider() + "` answered JSON without `message`");
     }
-    ObjectNode json = Json.object();
-    json.put("id", "chatcmpl-" + request.id());
-    json.put("object", "chat.completion");
-    json.put("created", request.receivedAt().getEpochSecond());
-    json.put("model", model.id());
-    ObjectNode choice = json.putArray("choices").addObject().put("index", 0);
-    ObjectNode message = choice.putObject("message").put("role", "assistant");
-    ArrayNode calls = toolCalls(said.path("tool_calls"), request.id(), 0);
+    ArrayNode calls = toolCalls(said.path("tool_calls"), request, 0);
     String text = said.path("content").asText("");
-    if (text.isEmpty() && calls != null) {
-      message.putNull("content");
-    } else {
-      message.put("content", text);
-    }
-    message.putNull("refusal");
-    String thinking = said.path("thinking").asText("");
-    if (!thinking.isEmpty()) {
-      message.put("reasoning_content", thinking);
-    }
-    if (calls != null) {
-      message.set("tool_calls", calls);
-      for (JsonNode call : calls) {
-        ((ObjectNode) call).remove("index");
-      }
-    }
-    choice.set("logprobs", logprobs(answer));
-    choice.put("finish_reason", finishReason(answer, calls != null));
-    Usage usage = usage(answer);
-    if (usage == null) {
-      usage = Usage.counted(TokenCounter.input(request), TokenCounter.count(text) + TokenCounter.count(thinking) + (calls == null ? 0 : TokenCounter.count(Json.text(calls))));
-    }
-    json.set("usage", OpenAiUsage.write(usage));
-    return new ChatResponse(json, usage);
+    CanonicalAnswer canonical = new CanonicalAnswer("", model.id(), request);
+    canonical.choice(0, text.isEmpty() && !calls.isEmpty() ? null : text, null, said.path("thinking").asText(""), calls, logprobs(answer), finishReason(answer, !calls.isEmpty()));
+    return canonical.with(usage(answer));
   }
 
-  /** Canonical calls with an index each from {@code first} on, null if there are none. */
-  static @Nullable ArrayNode toolCalls(JsonNode calls, String requestId, int first) {
-    if (calls.isEmpty()) {
-      return null;
-    }
+  /** Canonical calls; the first one is the answer's call number {@code first}. */
+  static ArrayNode toolCalls(JsonNode calls, ChatRequest request, int first) {
     ArrayNode canonical = Json.array();
     for (JsonNode call : calls) {
-      int index = first + canonical.size();
-      ObjectNode own = canonical.addObject().put("index", index);
       String id = call.path("id").asText("");
-      own.put("id", id.isEmpty() ? "call_" + requestId + "_" + index : id).put("type", "function");
       JsonNode arguments = call.path("function").path("arguments");
-      own.putObject("function").put("name", call.path("function").path("name").asText(""))
-          .put("arguments", arguments.isTextual() ? arguments.textValue() : arguments.isObject() ? Json.text(arguments) : "{}");
+      canonical.add(CanonicalAnswer.toolCall(id.isEmpty() ? CanonicalAnswer.toolCallId(request, 0, first + canonical.size()) : id, call.path("function").path("name").asText(""),
+          arguments.isTextual() ? arguments.textValue() : arguments.isObject() ? Json.text(arguments) : "{}"));
     }
     return canonical;
   }
 
-  /** OpenAI's {@code logprobs}, from Ollama's list of tokens. */
-  static JsonNode logprobs(JsonNode answer) {
+  /** OpenAI's {@code logprobs}, from Ollama's list of tokens; null if there is none. */
+  static @Nullable ObjectNode logprobs(JsonNode answer) {
     JsonNode tokens = answer.path("logprobs");
     if (tokens.isEmpty()) {
-      return Json.object().nullNode();
+      return null;
     }
     ObjectNode logprobs = Json.object();
     logprobs.set("content", tokens);

@@ -7,6 +7,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.CanonicalChunks;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.openai.OpenAiErrors;
 import java.io.IOException;
@@ -17,15 +18,16 @@ import org.jspecify.annotations.Nullable;
 /** One stream of Ollama's lines made canonical chunks. */
 final class OllamaStream implements StreamDecoder {
   private final ChatRequest request;
-  private final Model model;
-  private boolean begun;
+  private final String provider;
+  private final CanonicalChunks chunks;
   private int calls;
   private boolean done;
   private @Nullable Usage usage;
 
   OllamaStream(ChatRequest request, Model model) {
     this.request = request;
-    this.model = model;
+    provider = model.provider();
+    chunks = new CanonicalChunks(model.id(), request);
   }
 
   @Override
@@ -34,64 +36,48 @@ final class OllamaStream implements StreamDecoder {
       return List.of();
     }
     if (!(Json.read(data) instanceof ObjectNode line)) {
-      throw new IOException("provider `" + model.provider() + "` streamed something that is no JSON object");
+      throw new IOException("provider `" + provider + "` streamed something that is no JSON object");
     }
     if (line.hasNonNull("error")) {
-      throw OpenAiErrors.inside200(model.provider(), line);
+      throw OpenAiErrors.inside200(provider, line);
     }
     boolean last = line.path("done").asBoolean(false);
     if (!last && !line.path("message").isObject()) {
-      throw new IOException("provider `" + model.provider() + "` streamed JSON without `message`");
+      throw new IOException("provider `" + provider + "` streamed JSON without `message`");
     }
-    List<ObjectNode> chunks = new ArrayList<>(2);
-    ObjectNode delta = delta(line.path("message"));
-    if (!delta.isEmpty() || !begun) {
-      if (!begun) {
-        begun = true;
-        ObjectNode first = Json.object().put("role", "assistant");
-        first.setAll(delta);
-        delta = first;
-      }
-      chunks.add(chunk(delta, OllamaChat.logprobs(line), null));
-    }
+    List<ObjectNode> made = new ArrayList<>(2);
+    said(made, line);
     if (last) {
       done = true;
       usage = OllamaChat.usage(line);
-      chunks.add(chunk(Json.object(), Json.object().nullNode(), OllamaChat.finishReason(line, calls > 0)));
+      made.add(chunks.finish(0, OllamaChat.finishReason(line, calls > 0)));
     }
-    return chunks;
+    return made;
   }
 
-  private ObjectNode delta(JsonNode message) {
-    ObjectNode delta = Json.object();
+  private void said(List<ObjectNode> made, ObjectNode line) {
+    JsonNode message = line.path("message");
     String thinking = message.path("thinking").asText("");
-    if (!thinking.isEmpty()) {
-      delta.put("reasoning_content", thinking);
-    }
     String text = message.path("content").asText("");
+    ArrayNode toolCalls = OllamaChat.toolCalls(message.path("tool_calls"), request, calls);
+    if (thinking.isEmpty() && text.isEmpty() && toolCalls.isEmpty() && chunks.isOpen(0)) {
+      return;
+    }
+    CanonicalChunks.Chunk chunk = chunks.chunk(0);
+    if (!thinking.isEmpty()) {
+      chunk.delta().put("reasoning_content", thinking);
+    }
     if (!text.isEmpty()) {
-      delta.put("content", text);
+      chunk.delta().put("content", text);
     }
-    ArrayNode toolCalls = OllamaChat.toolCalls(message.path("tool_calls"), request.id(), calls);
-    if (toolCalls != null) {
-      calls += toolCalls.size();
-      delta.set("tool_calls", toolCalls);
+    for (JsonNode call : toolCalls) {
+      chunk.delta().withArray("tool_calls").add(CanonicalChunks.indexed(calls++, call));
     }
-    return delta;
-  }
-
-  private ObjectNode chunk(ObjectNode delta, JsonNode logprobs, @Nullable String finish) {
-    ObjectNode chunk = Json.object();
-    chunk.put("id", "chatcmpl-" + request.id());
-    chunk.put("object", "chat.completion.chunk");
-    chunk.put("created", request.receivedAt().getEpochSecond());
-    chunk.put("model", model.id());
-    ObjectNode choice = chunk.putArray("choices").addObject();
-    choice.put("index", 0);
-    choice.set("delta", delta);
-    choice.set("logprobs", logprobs);
-    choice.put("finish_reason", finish);
-    return chunk;
+    ObjectNode logprobs = OllamaChat.logprobs(line);
+    if (logprobs != null) {
+      chunk.choice().set("logprobs", logprobs);
+    }
+    made.add(chunk.json());
   }
 
   @Override

@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** How a provider's Chat Completions differ from OpenAI's. Facts and their sources: {@code src/docs}, wire formats. */
+/** How a provider's Chat Completions differ from OpenAI's. Read from the providers' specifications, state of 2026-11-20. */
 public enum Dialect {
   OPENAI(4, null, Quirk.REASONING_MODELS, Quirk.PLAIN_PARTS),
   AZURE(4, null, Quirk.REASONING_MODELS, Quirk.PLAIN_PARTS, Quirk.API_KEY_HEADER),
@@ -17,7 +17,8 @@ public enum Dialect {
   MISTRAL(Integer.MAX_VALUE, Set.of("model", "messages", "temperature", "top_p", "max_tokens", "stream", "stop", "random_seed", "metadata", "response_format", "tools", "tool_choice", "presence_penalty",
       "frequency_penalty", "n", "prediction", "parallel_tool_calls", "prompt_mode", "reasoning_effort", "guardrails", "prompt_cache_key", "safe_prompt"),
       Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.USAGE_UNASKED, Quirk.STRICT_MESSAGES, Quirk.PLAIN_PARTS, Quirk.MISTRAL_TURNS, Quirk.NO_FUNCTIONS),
-  DEEPSEEK(16, null, Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.ONE_CHOICE, Quirk.NO_SCHEMA, Quirk.NO_FUNCTIONS, Quirk.PLAIN_PARTS, Quirk.TAKES_REASONING),
+  DEEPSEEK(16, null, Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.ONE_CHOICE, Quirk.NO_SCHEMA, Quirk.NO_FUNCTIONS, Quirk.PLAIN_PARTS, Quirk.TAKES_REASONING,
+      Quirk.TEXT_CONTENT),
   OPENROUTER(4, null, Quirk.ONE_CHOICE, Quirk.ROUTES, Quirk.TAKES_REASONING),
   ROUTELLM(4, null, Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.ROUTES),
   /** Any other server that says it is OpenAI-compatible, such as vLLM or LM Studio. */
@@ -46,6 +47,8 @@ public enum Dialect {
     STRICT_MESSAGES,
     /** Refuses or does not know {@code cache_control} and the like in messages. */
     PLAIN_PARTS,
+    /** Takes content as one text, not as a list of text parts. */
+    TEXT_CONTENT,
     /** Takes past reasoning back. */
     TAKES_REASONING,
     /** Mistral's rules for turns, tool call ids, seeds and choices of tools. */

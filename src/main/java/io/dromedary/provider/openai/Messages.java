@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.ShortId;
 import io.dromedary.provider.openai.Dialect.Quirk;
 import java.util.Iterator;
 import java.util.List;
@@ -22,7 +23,6 @@ final class Messages {
   private static final Set<String> FUNCTION = Set.of("role", "content", "name");
   /** Longest tool call id that OpenAI takes. */
   private static final int MAX_ID = 40;
-  private static final String ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
   private final Dialect dialect;
   private final boolean takesReasoning;
@@ -82,6 +82,9 @@ final class Messages {
     }
     if (dialect.has(Quirk.PLAIN_PARTS)) {
       own = plain(own, message);
+    }
+    if (dialect.has(Quirk.TEXT_CONTENT)) {
+      own = text(own, message);
     }
     own = ids(own, message);
     if (last && dialect.has(Quirk.MISTRAL_TURNS) && "assistant".equals(role) && !own.has("tool_calls")) {
@@ -149,6 +152,22 @@ final class Messages {
     return own;
   }
 
+  /** Text parts joined by newlines; content with other parts stays as it is. */
+  private static ObjectNode text(ObjectNode own, ObjectNode given) {
+    JsonNode content = own.path("content");
+    if (!content.isArray()) {
+      return own;
+    }
+    StringBuilder text = new StringBuilder();
+    for (JsonNode part : content) {
+      if (!"text".equals(part.path("type").asText())) {
+        return own;
+      }
+      text.append(text.isEmpty() ? "" : "\n").append(part.path("text").asText(""));
+    }
+    return mine(own, given).put("content", text.toString());
+  }
+
   private ObjectNode ids(ObjectNode own, ObjectNode given) {
     String answered = own.path("tool_call_id").asText("");
     if (!answered.isEmpty()) {
@@ -185,29 +204,11 @@ final class Messages {
     if (dialect.has(Quirk.MISTRAL_TURNS)) {
       return nineCharacters(given);
     }
-    return dialect.has(Quirk.REASONING_MODELS) && given.length() > MAX_ID ? "call_" + hash(given, 10) : given;
+    return dialect.has(Quirk.REASONING_MODELS) && given.length() > MAX_ID ? "call_" + ShortId.of(given, 10) : given;
   }
 
   static String nineCharacters(String id) {
-    boolean fits = id.length() == 9;
-    for (int i = 0; fits && i < 9; i++) {
-      fits = ALPHABET.indexOf(id.charAt(i)) >= 0;
-    }
-    return fits ? id : hash(id, 9);
-  }
-
-  /** FNV-1a, 64 bits, in base 62. */
-  private static String hash(String id, int length) {
-    long hash = 0xcbf29ce484222325L;
-    for (int i = 0; i < id.length(); i++) {
-      hash = (hash ^ id.charAt(i)) * 0x100000001b3L;
-    }
-    char[] text = new char[length];
-    for (int i = 0; i < length; i++) {
-      text[i] = ALPHABET.charAt((int) Long.remainderUnsigned(hash, 62));
-      hash = Long.divideUnsigned(hash, 62);
-    }
-    return new String(text);
+    return ShortId.is(id, 9) ? id : ShortId.of(id, 9);
   }
 
   static void note(List<String> dropped, String parameter) {

@@ -9,12 +9,13 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.ProviderFailure;
-import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
+import io.dromedary.chat.UsageJson;
+import io.dromedary.provider.CanonicalAnswer;
+import io.dromedary.provider.Spoken;
 import io.dromedary.provider.openai.Dialect.Quirk;
 import java.io.IOException;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** Makes a whole answer canonical, and knows what whole answers and chunks have in common. */
 final class OpenAiAnswer {
@@ -42,9 +43,7 @@ final class OpenAiAnswer {
     if (json.path("id").asText("").isEmpty()) {
       json.put("id", "chatcmpl-" + request.id());
     }
-    if (json.path("created").asLong(0) <= 0) {
-      json.put("created", request.receivedAt().getEpochSecond());
-    }
+    json.put("created", created(json, request));
     Usage usage = OpenAiUsage.read(json.path("usage"));
     if (usage == null) {
       usage = OpenAiUsage.read(json.path("x_groq").path("usage"));
@@ -54,16 +53,22 @@ final class OpenAiAnswer {
       if (!(choices.get(i) instanceof ObjectNode choice)) {
         throw new IOException("provider `" + model.provider() + "` answered a choice that is no object");
       }
-      choice(model, choice, i, request.id());
+      choice(model, choice, i, request);
     }
     if (usage == null) {
-      usage = count(request, choices);
+      usage = Spoken.usage(request, choices);
     }
-    json.set("usage", OpenAiUsage.write(usage));
+    json.set("usage", UsageJson.write(usage));
     return new ChatResponse(json, usage);
   }
 
-  private static void choice(Model model, ObjectNode choice, int position, String requestId) throws IOException {
+  /** The provider's date in epoch seconds, or when we were asked if it gave none that can be. */
+  static long created(JsonNode answer, ChatRequest request) {
+    long created = answer.path("created").longValue();
+    return created > 0 ? created : request.receivedAt().getEpochSecond();
+  }
+
+  private static void choice(Model model, ObjectNode choice, int position, ChatRequest request) throws IOException {
     if (choice.path("error").isObject()) {
       throw OpenAiErrors.inside200(model.provider(), choice);
     }
@@ -83,7 +88,7 @@ final class OpenAiAnswer {
     if (!message.has("refusal")) {
       message.putNull("refusal");
     }
-    boolean calls = toolCalls(message, position, requestId);
+    boolean calls = toolCalls(message, position, request);
     String reason = finishReason(model, choice.path("finish_reason").asText(""));
     choice.put("finish_reason", calls && "stop".equals(reason) ? "tool_calls" : reason);
     if (!choice.has("logprobs")) {
@@ -91,7 +96,7 @@ final class OpenAiAnswer {
     }
   }
 
-  private static boolean toolCalls(ObjectNode message, int position, String requestId) {
+  private static boolean toolCalls(ObjectNode message, int position, ChatRequest request) {
     JsonNode calls = message.path("tool_calls");
     if (calls.isEmpty()) {
       message.remove("tool_calls");
@@ -101,7 +106,7 @@ final class OpenAiAnswer {
       if (calls.get(i) instanceof ObjectNode call) {
         call.remove("index");
         if (call.path("id").asText("").isEmpty()) {
-          call.put("id", madeUpId(requestId, position, i));
+          call.put("id", CanonicalAnswer.toolCallId(request, position, i));
         }
         if (call.path("type").asText("").isEmpty()) {
           call.put("type", "function");
@@ -112,11 +117,6 @@ final class OpenAiAnswer {
       }
     }
     return true;
-  }
-
-  /** An id that is the same however often the answer is read, and fits every provider but Mistral, for whom it is mapped. */
-  static String madeUpId(String requestId, int choice, int call) {
-    return "call_" + Messages.nineCharacters(requestId + "/" + choice + "/" + call);
   }
 
   /** OpenAI's arguments are JSON in a string; some send the object itself. */
@@ -197,21 +197,5 @@ final class OpenAiAnswer {
     }
     String name = answer.path("model").asText("");
     return name.isEmpty() || name.equals(model.name()) ? model.id() : model.provider() + "/" + name;
-  }
-
-  private static Usage count(ChatRequest request, JsonNode choices) {
-    long output = 0;
-    for (JsonNode choice : choices) {
-      JsonNode message = choice.path("message");
-      output += TokenCounter.count(text(message.get("content"))) + TokenCounter.count(text(message.get("reasoning_content")));
-      for (JsonNode call : message.path("tool_calls")) {
-        output += TokenCounter.count(call.path("function").path("name").asText("") + call.path("function").path("arguments").asText(""));
-      }
-    }
-    return Usage.counted(TokenCounter.input(request), output);
-  }
-
-  private static String text(@Nullable JsonNode node) {
-    return node != null && node.isTextual() ? node.textValue() : "";
   }
 }

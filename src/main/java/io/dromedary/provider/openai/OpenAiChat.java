@@ -26,7 +26,7 @@ import java.util.Set;
  *
  * <p>Unknown fields survive both ways, except towards providers that refuse them (Groq, Mistral) and except provider extras that we know ({@code x_groq}, {@code obfuscation}, {@code content_filter_results} ...).
  *
- * <p>Model traits it knows: {@code max_tokens_field} (the name of the output limit) and {@code sampling} ({@code none}: the model refuses sampling parameters, {@code free}: it takes them).
+ * <p>Traits of a model it reads, as the head of {@code config/models.yaml} tells them: {@code max_tokens_field}, {@code sampling}, {@code sampling_if_effort_none}; without them the model's name decides.
  */
 public final class OpenAiChat implements WireFormat {
   /** Request parameters that reasoning models take at their default only, and the default. */
@@ -182,7 +182,8 @@ public final class OpenAiChat implements WireFormat {
   private static boolean refusesSampling(ObjectNode body, Model model) {
     String trait = model.traits().get("sampling");
     boolean refuses = trait == null ? reasons(model.name()) : "none".equals(trait);
-    return refuses && !"none".equals(body.path("reasoning_effort").asText());
+    boolean takesThemUnreasoned = trait == null || "true".equals(model.traits().get("sampling_if_effort_none"));
+    return refuses && !(takesThemUnreasoned && "none".equals(body.path("reasoning_effort").asText()));
   }
 
   private static void dropSampling(ObjectNode body, List<String> dropped) {
@@ -208,7 +209,7 @@ public final class OpenAiChat implements WireFormat {
   }
 
   private static void onlyKnown(ObjectNode body, Set<String> known, List<String> dropped) {
-    for (Iterator<Map.Entry<String, JsonNode>> fields = body.fields(); fields.hasNext();) {
+    for (Iterator<Map.Entry<String, JsonNode>> fields = body.properties().iterator(); fields.hasNext();) {
       Map.Entry<String, JsonNode> field = fields.next();
       if (!known.contains(field.getKey())) {
         if (!field.getValue().isNull()) {

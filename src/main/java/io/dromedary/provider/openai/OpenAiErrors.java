@@ -3,25 +3,18 @@ package io.dromedary.provider.openai;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.dromedary.chat.Json;
-import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
+import io.dromedary.chat.ProviderFailure;
+import io.dromedary.provider.Refusals;
 import io.dromedary.provider.WireFormat.Incoming;
 import java.io.IOException;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
 import java.util.Locale;
-import java.util.Map;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Reads errors in the shapes that OpenAI and those who imitate it write: {@code error} as object or text, Mistral's {@code detail} and {@code object:error}, a bare {@code message}, HTML, nothing. */
 public final class OpenAiErrors {
-  private static final int MAX_MESSAGE = 1_000;
-  private static final Pattern SECRET = Pattern.compile("\\b(?:sk-|gsk_|xai-|AIza|(?i:bearer\\s+))[^\\s\"'<>]{4,}");
-
   private OpenAiErrors() {}
 
   /** A whole answer whose status is not 2xx. Never throws. */
@@ -35,7 +28,7 @@ public final class OpenAiErrors {
     } catch (IOException notJson) {
       // the status says enough
     }
-    return failure(provider, answer.status(), body, retryAfter(answer.headers(), Instant.now()));
+    return failure(provider, answer.status(), body, Refusals.retryAfter(answer.headers(), Instant.now()));
   }
 
   /** An error that came inside a 200: {@code body} is the frame or answer that holds it. */
@@ -66,7 +59,7 @@ public final class OpenAiErrors {
     } else if (text.isEmpty()) {
       message = "provider `" + provider + "` answered status " + status + " without a reason";
     } else {
-      message = scrub(text);
+      message = Refusals.safe(text);
     }
     return new ProviderFailure(kind, provider, status, message, code, param(body, error), retryAfter, null);
   }
@@ -86,13 +79,7 @@ public final class OpenAiErrors {
       // Groq: the model wrote a broken tool call, the request is fine
       return Kind.JUNK;
     }
-    return switch (status) {
-      case 200 -> kindInside200(type, code);
-      case 401, 402, 403 -> Kind.CREDENTIALS;
-      case 408, 409, 425, 498 -> Kind.DOWN;
-      case 429 -> Kind.BUSY;
-      default -> status >= 500 ? Kind.DOWN : status >= 400 ? Kind.REFUSED : Kind.JUNK;
-    };
+    return status == 200 ? kindInside200(type, code) : Refusals.kind(status);
   }
 
   private static Kind kindInside200(String type, @Nullable String code) {
@@ -176,39 +163,5 @@ public final class OpenAiErrors {
       }
     }
     return path.toString();
-  }
-
-  /** A provider's text without what looks like a key, short enough to be quoted. */
-  public static String scrub(String text) {
-    String clean = SECRET.matcher(text).replaceAll("***");
-    return clean.length() <= MAX_MESSAGE ? clean : clean.substring(0, MAX_MESSAGE - 3) + "...";
-  }
-
-  /** {@code retry-after-ms}, else {@code retry-after} in seconds or as a date; null if neither makes sense. Names in lower case. */
-  public static @Nullable Duration retryAfter(Map<String, String> headers, Instant now) {
-    Duration wait = duration(headers.get("retry-after-ms"), 1);
-    if (wait == null) {
-      wait = duration(headers.get("retry-after"), 1_000);
-    }
-    if (wait == null && headers.get("retry-after") != null) {
-      try {
-        wait = Duration.between(now, ZonedDateTime.parse(headers.get("retry-after").strip(), DateTimeFormatter.RFC_1123_DATE_TIME).toInstant());
-      } catch (DateTimeException noDate) {
-        return null;
-      }
-    }
-    return wait == null ? null : wait.isNegative() ? Duration.ZERO : wait;
-  }
-
-  private static @Nullable Duration duration(@Nullable String number, int millisEach) {
-    if (number == null) {
-      return null;
-    }
-    try {
-      double value = Double.parseDouble(number.strip());
-      return value >= 0 && value < 10_000_000_000d ? Duration.ofMillis((long) Math.ceil(value * millisEach)) : null;
-    } catch (NumberFormatException notANumber) {
-      return null;
-    }
   }
 }

@@ -7,6 +7,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -110,7 +111,13 @@ final class OpenAiStream implements StreamDecoder {
       while (choices.size() <= index) {
         choices.add(new Choice());
       }
-      ObjectNode end = choice(choice, index, choices.get(index));
+      Choice state = choices.get(index);
+      boolean over = state.finished;
+      boolean begun = state.begun;
+      ObjectNode end = choice(choice, index, state);
+      if (all.size() == 1 && begun && saysNothing(choice, over)) {
+        return List.of();
+      }
       if (end != null) {
         if (finish == null) {
           finish = likeness(chunk);
@@ -121,13 +128,18 @@ final class OpenAiStream implements StreamDecoder {
     return finish == null ? List.of(chunk) : List.of(chunk, finish);
   }
 
+  /** A chunk that only carried usage, a repeated role or nulls. */
+  private static boolean saysNothing(ObjectNode choice, boolean over) {
+    ObjectNode delta = (ObjectNode) choice.get("delta");
+    return choice.path("finish_reason").isNull() && (delta.isEmpty() || over && isEmpty(delta)) && !choice.hasNonNull("logprobs");
+  }
+
   private void identify(ObjectNode chunk) {
     if (servedBy.isEmpty()) {
       servedBy = OpenAiAnswer.servedBy(dialect, model, chunk);
       id = chunk.path("id").asText("");
       id = id.isEmpty() ? "chatcmpl-" + request.id() : id;
-      created = chunk.path("created").asLong(0);
-      created = created <= 0 ? request.receivedAt().getEpochSecond() : created;
+      created = OpenAiAnswer.created(chunk, request);
     }
     chunk.put("id", id);
     chunk.put("object", "chat.completion.chunk");
@@ -190,8 +202,7 @@ final class OpenAiStream implements StreamDecoder {
 
   /** Nothing but a role and empty content. */
   private static boolean isEmpty(ObjectNode delta) {
-    for (var fields = delta.fields(); fields.hasNext();) {
-      var field = fields.next();
+    for (Map.Entry<String, JsonNode> field : delta.properties()) {
       JsonNode value = field.getValue();
       boolean nothing = value.isNull() || value.isTextual() && value.textValue().isEmpty() || value.isArray() && value.isEmpty();
       if (!nothing && !"role".equals(field.getKey())) {
@@ -222,7 +233,7 @@ final class OpenAiStream implements StreamDecoder {
       ObjectNode function = call.get("function") instanceof ObjectNode given ? given : call.putObject("function");
       if (index == known) {
         if (callId.isEmpty()) {
-          callId = OpenAiAnswer.madeUpId(request.id(), choice, index);
+          callId = CanonicalAnswer.toolCallId(request, choice, index);
           state.calls.set(index, callId);
         }
         call.put("id", callId);

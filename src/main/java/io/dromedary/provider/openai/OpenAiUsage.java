@@ -1,13 +1,11 @@
 package io.dromedary.provider.openai;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
 import org.jspecify.annotations.Nullable;
 
-/** Reads the {@code usage} of OpenAI and its imitators, and writes the canonical one. */
-public final class OpenAiUsage {
+/** Reads the {@code usage} of OpenAI and its imitators. */
+final class OpenAiUsage {
   /** No model reads or writes that many tokens in one call: a larger count is a lie, and we count ourselves. */
   private static final long PLAUSIBLE = 100_000_000;
 
@@ -46,25 +44,5 @@ public final class OpenAiUsage {
     }
     long count = value.longValue();
     return count < 0 || count > PLAUSIBLE ? -1 : count;
-  }
-
-  /** The canonical {@code usage} object. */
-  public static ObjectNode write(Usage usage) {
-    ObjectNode json = Json.object();
-    json.put("prompt_tokens", usage.input());
-    json.put("completion_tokens", usage.output());
-    json.put("total_tokens", usage.total());
-    ObjectNode prompt = json.putObject("prompt_tokens_details");
-    prompt.put("cached_tokens", usage.cacheRead());
-    if (usage.cacheWrite() > 0) {
-      prompt.put("cache_write_tokens", usage.cacheWrite());
-    }
-    prompt.put("audio_tokens", 0);
-    ObjectNode completion = json.putObject("completion_tokens_details");
-    completion.put("reasoning_tokens", usage.reasoning());
-    completion.put("audio_tokens", 0);
-    completion.put("accepted_prediction_tokens", 0);
-    completion.put("rejected_prediction_tokens", 0);
-    return json;
   }
 }

@@ -5,14 +5,14 @@ import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Candidate;
 import io.dromedary.chat.Answer;
 import io.dromedary.chat.ChatRequest;
-import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.ChatStream;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.CanonicalAnswer;
+import io.dromedary.provider.CanonicalChunks;
 import java.time.Duration;
-import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /** Answers a request without a model: says that it is the sandbox, and repeats the question. Counts tokens as a provider would, and costs nothing. */
@@ -31,21 +31,14 @@ public final class Sandbox {
       output = limit;
     }
     Usage usage = Usage.ofPrompt(TokenCounter.input(request), 0, 0, output, 0);
-    String id = "chatcmpl-" + request.id();
-    long created = Instant.now().getEpochSecond();
     String finish = cut ? "length" : "stop";
     if (request.stream()) {
-      return new Words(id, created, candidate.model().id(), text, finish, usage, attempt);
+      return new Words(new CanonicalChunks(candidate.model().id(), request), text, finish, usage, attempt);
     }
-    ObjectNode json = Json.object().put("id", id).put("object", "chat.completion").put("created", created).put("model", candidate.model().id());
-    ObjectNode choice = json.putArray("choices").addObject().put("index", 0);
-    choice.putObject("message").put("role", "assistant").put("content", text).putNull("refusal");
-    choice.putNull("logprobs").put("finish_reason", finish);
-    ObjectNode counts = json.putObject("usage").put("prompt_tokens", usage.input()).put("completion_tokens", usage.output()).put("total_tokens", usage.total());
-    counts.putObject("prompt_tokens_details").put("cached_tokens", 0);
-    counts.putObject("completion_tokens_details").put("reasoning_tokens", 0);
+    CanonicalAnswer answer = new CanonicalAnswer("", candidate.model().id(), request);
+    answer.choice(0, text, null, "", Json.array(), null, finish);
     attempt.ended(Attempt.Status.ANSWERED, usage, "", 200, Duration.ZERO, Duration.ZERO);
-    return new ChatResponse(json, usage);
+    return answer.with(usage);
   }
 
   private static String firstWords(String text, int words) {
@@ -58,9 +51,7 @@ public final class Sandbox {
 
   /** The text, word by word. */
   private static final class Words implements ChatStream {
-    private final String id;
-    private final long created;
-    private final String model;
+    private final CanonicalChunks chunks;
     private final String text;
     private final String finish;
     private final Usage usage;
@@ -69,10 +60,8 @@ public final class Sandbox {
     private boolean finished;
     private volatile @Nullable ProviderFailure aborted;
 
-    Words(String id, long created, String model, String text, String finish, Usage usage, Attempt attempt) {
-      this.id = id;
-      this.created = created;
-      this.model = model;
+    Words(CanonicalChunks chunks, String text, String finish, Usage usage, Attempt attempt) {
+      this.chunks = chunks;
       this.text = text;
       this.finish = finish;
       this.usage = usage;
@@ -87,29 +76,23 @@ public final class Sandbox {
       }
       if (at < 0) {
         at = 0;
-        return chunk(Json.object().put("role", "assistant").put("content", "").putNull("refusal"), null);
+        return chunks.opening(0);
       }
       if (at < text.length()) {
         int space = text.indexOf(' ', at);
         int end = space < 0 ? text.length() : space + 1;
         String word = text.substring(at, end);
         at = end;
-        return chunk(Json.object().put("content", word), null);
+        CanonicalChunks.Chunk chunk = chunks.chunk(0);
+        chunk.delta().put("content", word);
+        return chunk.json();
       }
       if (!finished) {
         finished = true;
-        return chunk(Json.object(), finish);
+        return chunks.finish(0, finish);
       }
       attempt.ended(Attempt.Status.ANSWERED, usage, "", 200, Duration.ZERO, Duration.ZERO);
       return null;
-    }
-
-    private ObjectNode chunk(ObjectNode delta, @Nullable String finishReason) {
-      ObjectNode json = Json.object().put("id", id).put("object", "chat.completion.chunk").put("created", created).put("model", model);
-      ObjectNode choice = json.putArray("choices").addObject().put("index", 0);
-      choice.set("delta", delta);
-      choice.putNull("logprobs").put("finish_reason", finishReason);
-      return json;
     }
 
     @Override

@@ -1,7 +1,7 @@
 package io.dromedary.provider.anthropic;
 
-import static io.dromedary.provider.WireCases.json;
-import static io.dromedary.provider.WireCases.request;
+import static io.dromedary.provider.WireSamples.json;
+import static io.dromedary.provider.WireSamples.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -16,7 +16,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import io.dromedary.chat.Usage;
 import io.dromedary.provider.StreamDecoder;
-import io.dromedary.provider.WireCases;
+import io.dromedary.provider.WireSamples;
 import io.dromedary.provider.WireFormat.Incoming;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -42,7 +42,7 @@ class AnthropicMessagesTest {
   }
 
   JsonNode body(String fields, Model model) {
-    return WireCases.body(format, ask(fields), model);
+    return WireSamples.body(format, ask(fields), model);
   }
 
   List<String> dropped(String fields, Model model) {
@@ -150,7 +150,7 @@ class AnthropicMessagesTest {
   @Tag("T4")
   void json_object_is_asked_for_by_words_and_comes_back_bare_streamed_and_not() throws IOException {
     ChatRequest request = ask("'response_format':{'type':'json_object'}");
-    assertThat(WireCases.body(format, request, UNLISTED).path("system").path(0).path("text").asText()).contains("JSON");
+    assertThat(WireSamples.body(format, request, UNLISTED).path("system").path(0).path("text").asText()).contains("JSON");
     byte[] answer = "{\"content\":[{\"type\":\"text\",\"text\":\"```json\\n{\\\"a\\\":1}\\n```\"}],\"stop_reason\":\"end_turn\"}".getBytes(StandardCharsets.UTF_8);
     assertThat(format.read(request, UNLISTED, answer).text()).isEqualTo("{\"a\":1}");
     StringBuilder streamed = new StringBuilder();
@@ -193,7 +193,7 @@ class AnthropicMessagesTest {
   @Test
   @DisplayName("D08 a history with calls but no tools")
   void tools_that_only_the_history_knows_are_declared_and_not_callable() {
-    JsonNode body = WireCases.body(format, talk("{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'1','content':'x'}"), UNLISTED);
+    JsonNode body = WireSamples.body(format, talk("{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'1','content':'x'}"), UNLISTED);
     assertThat(body.path("tools")).isEqualTo(json("[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}]"));
     assertThat(body.path("tool_choice").path("type").asText()).isEqualTo("none");
   }
@@ -202,7 +202,7 @@ class AnthropicMessagesTest {
   @DisplayName("D09 ids")
   @Tag("T1")
   void ids_that_come_again_stay_apart_and_results_follow_their_own_call() {
-    JsonNode messages = WireCases.body(format, talk("{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'c','function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'c','content':'x'},"
+    JsonNode messages = WireSamples.body(format, talk("{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'c','function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'c','content':'x'},"
         + "{'role':'assistant','tool_calls':[{'id':'c','function':{'name':'f','arguments':'[1]'}}]},{'role':'tool','tool_call_id':'c','content':'y'}"), UNLISTED).path("messages");
     assertThat(messages.path(3).path("content").path(0).path("id").asText()).isEqualTo("c_2");
     assertThat(messages.path(3).path("content").path(0).path("input")).isEqualTo(json("{}"));
@@ -213,7 +213,7 @@ class AnthropicMessagesTest {
   @Tag("T3")
   void cache_marks_stay_on_messages_tools_and_results() {
     String mark = "'cache_control':{'type':'ephemeral','ttl':'1h'}";
-    JsonNode body = WireCases.body(format, request("{'model':'m','tools':[{'type':'function','function':{'name':'f'}," + mark + "}],'messages':[{'role':'system','content':'s'," + mark + "},{'role':'user','content':'a'},"
+    JsonNode body = WireSamples.body(format, request("{'model':'m','tools':[{'type':'function','function':{'name':'f'}," + mark + "}],'messages':[{'role':'system','content':'s'," + mark + "},{'role':'user','content':'a'},"
         + "{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'1','content':'x'," + mark + "},{'role':'user','content':[{'type':'text','text':'b'," + mark + "}]}]}"),
         UNLISTED);
     JsonNode expected = json("{\"type\":\"ephemeral\",\"ttl\":\"1h\"}");
@@ -226,19 +226,19 @@ class AnthropicMessagesTest {
   @Test
   void an_answer_begun_by_the_client_goes_on_or_is_asked_for() {
     String begun = "{'role':'user','content':'a'},{'role':'assistant','content':'b '}";
-    assertThat(WireCases.body(format, talk(begun), UNLISTED).path("messages").path(1).path("content").path(0).path("text").asText()).isEqualTo("b");
-    assertThat(WireCases.body(format, talk(begun), listed(Map.of("prefill", "none"))).path("messages").path(2).path("role").asText()).isEqualTo("user");
-    assertThat(WireCases.body(format, talk("{'role':'system','content':'s'}"), UNLISTED).path("messages").path(0).path("role").asText()).isEqualTo("user");
+    assertThat(WireSamples.body(format, talk(begun), UNLISTED).path("messages").path(1).path("content").path(0).path("text").asText()).isEqualTo("b");
+    assertThat(WireSamples.body(format, talk(begun), listed(Map.of("prefill", "false"))).path("messages").path(2).path("role").asText()).isEqualTo("user");
+    assertThat(WireSamples.body(format, talk("{'role':'system','content':'s'}"), UNLISTED).path("messages").path(0).path("role").asText()).isEqualTo("user");
   }
 
   @Test
   void reasoning_effort_thinks_adaptively_or_within_a_budget() {
-    Model adaptive = listed(Map.of("thinking", "adaptive"));
+    Model adaptive = listed(Map.of("reasoning", "adaptive"));
     JsonNode body = body("'reasoning_effort':'high','temperature':0.5", adaptive);
     assertThat(body.path("thinking")).isEqualTo(json("{\"type\":\"adaptive\"}"));
     assertThat(body.path("output_config").path("effort").asText()).isEqualTo("high");
     assertThat(body.has("temperature")).isFalse();
-    Model budget = listed(Map.of());
+    Model budget = listed(Map.of("reasoning", "budget"));
     body = body("'reasoning_effort':'medium'", budget);
     assertThat(body.path("thinking").path("budget_tokens").asInt()).isEqualTo(8192);
     assertThat(body.path("max_tokens").asInt()).isEqualTo(16_384);
@@ -253,7 +253,7 @@ class AnthropicMessagesTest {
   void a_tool_loop_begun_by_another_provider_goes_on_without_a_thinking_budget() {
     ChatRequest request = request("{'model':'m','reasoning_effort':'high','messages':[{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},"
         + "{'role':'tool','tool_call_id':'1','content':'x'}]}");
-    assertThat(format.write(request, listed(Map.of())).dropped()).contains("reasoning_effort");
+    assertThat(format.write(request, listed(Map.of("reasoning", "budget"))).dropped()).contains("reasoning_effort");
   }
 
   @ParameterizedTest
@@ -315,7 +315,7 @@ class AnthropicMessagesTest {
     Usage whole = format.read(ask(""), UNLISTED, ("{\"content\":[],\"stop_reason\":\"end_turn\",\"usage\":" + usage + "}").getBytes(StandardCharsets.UTF_8)).usage();
     StreamDecoder decoder = format.decoder(ask("'stream':true"), UNLISTED);
     assertThat(decoder.usage()).isNull();
-    WireCases.decodeInto(new ArrayList<>(), decoder, "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"cache_creation_input_tokens\":20,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\n\n"
+    WireSamples.decodeInto(new ArrayList<>(), decoder, "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"cache_creation_input_tokens\":20,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\n\n"
         + "data: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":12}}\n\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":" + usage + "}\n\n");
     assertThat(decoder.usage()).isEqualTo(whole).isEqualTo(new Usage(9, 100, 20, 30, 5, false));
     assertThat(whole.input()).isEqualTo(129);

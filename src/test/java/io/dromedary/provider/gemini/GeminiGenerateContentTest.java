@@ -1,7 +1,7 @@
 package io.dromedary.provider.gemini;
 
-import static io.dromedary.provider.WireCases.json;
-import static io.dromedary.provider.WireCases.request;
+import static io.dromedary.provider.WireSamples.json;
+import static io.dromedary.provider.WireSamples.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -17,7 +17,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import io.dromedary.chat.Usage;
 import io.dromedary.provider.StreamDecoder;
-import io.dromedary.provider.WireCases;
+import io.dromedary.provider.WireSamples;
 import io.dromedary.provider.WireFormat.Incoming;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -40,7 +40,7 @@ class GeminiGenerateContentTest {
   final GeminiGenerateContent format = new GeminiGenerateContent();
 
   JsonNode config(String fields, Model model) {
-    return WireCases.body(format, ask(fields), model).path("generationConfig");
+    return WireSamples.body(format, ask(fields), model).path("generationConfig");
   }
 
   List<String> dropped(String fields, Model model) {
@@ -85,7 +85,7 @@ class GeminiGenerateContentTest {
     String asked = "'user':'u','logit_bias':{'1':2},'store':false,'metadata':{'a':'b'},'prediction':null,'n':1,'verbosity':'low','service_tier':'auto','made_up':1,'routing':{'x':1},'models':['a'],"
         + "'parallel_tool_calls':false,'tools':[{'type':'function','function':{'name':'f','strict':true}}],'thinking':{'type':'enabled'}";
     assertThat(dropped(asked, THREE)).containsExactlyInAnyOrder("user", "logit_bias", "metadata", "verbosity", "service_tier", "made_up", "parallel_tool_calls", "tools[].function.strict", "thinking");
-    assertThat(WireCases.body(format, ask(asked), THREE).fieldNames()).toIterable().containsExactlyInAnyOrder("contents", "tools");
+    assertThat(WireSamples.body(format, ask(asked), THREE).fieldNames()).toIterable().containsExactlyInAnyOrder("contents", "tools");
   }
 
   @ParameterizedTest
@@ -118,7 +118,7 @@ class GeminiGenerateContentTest {
 
   @Test
   void audio_and_pdf_are_inlined() {
-    JsonNode parts = WireCases.body(format, talk("{'role':'user','content':[{'type':'input_audio','input_audio':{'data':'UklGRg==','format':'wav'}},{'type':'file','file':{'file_data':'data:application/pdf;base64,JVBERi0='}}]}"),
+    JsonNode parts = WireSamples.body(format, talk("{'role':'user','content':[{'type':'input_audio','input_audio':{'data':'UklGRg==','format':'wav'}},{'type':'file','file':{'file_data':'data:application/pdf;base64,JVBERi0='}}]}"),
         THREE).path("contents").path(0).path("parts");
     assertThat(parts.findValuesAsText("mimeType")).containsExactly("audio/wav", "application/pdf");
   }
@@ -131,7 +131,7 @@ class GeminiGenerateContentTest {
     String withTools = "'tools':[{'type':'function','function':{'name':'f'}}],'response_format':{'type':'json_schema','json_schema':{'name':'s','schema':{'type':'object'}}}";
     assertThat(config(withTools, THREE).has("responseJsonSchema")).isTrue();
     assertThat(config(withTools, TWO).isMissingNode()).isTrue();
-    assertThat(WireCases.body(format, ask(withTools), TWO).path("systemInstruction").path("parts").path(0).path("text").asText()).contains("JSON Schema: {\"type\":\"object\"}");
+    assertThat(WireSamples.body(format, ask(withTools), TWO).path("systemInstruction").path("parts").path(0).path("text").asText()).contains("JSON Schema: {\"type\":\"object\"}");
     assertThat(config("'response_format':{'type':'text'}", THREE).isMissingNode()).isTrue();
   }
 
@@ -159,18 +159,18 @@ class GeminiGenerateContentTest {
       """, quoteCharacter = '~')
   @DisplayName("D08 tool_choice")
   void tool_choice_has_its_counterpart(String choice, String expected) {
-    JsonNode body = WireCases.body(format, ask("'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':" + choice), THREE);
+    JsonNode body = WireSamples.body(format, ask("'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':" + choice), THREE);
     assertThat(body.path("toolConfig").path("functionCallingConfig")).isEqualTo(json(expected));
   }
 
   @Test
   void a_function_whose_name_gemini_refuses_keeps_its_name_for_the_client() throws IOException {
     ChatRequest request = ask("'tools':[{'type':'function','function':{'name':'3d-view'}}]");
-    assertThat(WireCases.body(format, request, THREE).path("tools").findValuesAsText("name")).containsExactly("_3d-view");
+    assertThat(WireSamples.body(format, request, THREE).path("tools").findValuesAsText("name")).containsExactly("_3d-view");
     ChatResponse response = format.read(request, THREE, utf8("{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"_3d-view\",\"args\":{}}}]},\"finishReason\":\"STOP\"}]}"));
     JsonNode call = response.json().path("choices").path(0).path("message").path("tool_calls").path(0);
     assertThat(call.path("function").path("name").asText()).isEqualTo("3d-view");
-    assertThat(call.path("id").asText()).startsWith("call_").hasSize(29);
+    assertThat(call.path("id").asText()).startsWith("call_").hasSize(14);
   }
 
   @Test
@@ -178,7 +178,7 @@ class GeminiGenerateContentTest {
   void a_result_that_answers_no_call_is_a_400_and_an_image_in_a_result_follows_it() {
     assertThatThrownBy(() -> format.write(talk("{'role':'user','content':'a'},{'role':'tool','tool_call_id':'x','content':'y'}"), THREE))
         .isInstanceOfSatisfying(Problem.class, problem -> assertThat(problem.param()).isEqualTo("messages[1].tool_call_id"));
-    JsonNode contents = WireCases.body(format, talk("{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},"
+    JsonNode contents = WireSamples.body(format, talk("{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},"
         + "{'role':'tool','tool_call_id':'1','content':[{'type':'text','text':'see'},{'type':'image_url','image_url':{'url':'data:image/png;base64,iVBORw0KGgo='}}]},{'role':'user','content':'and?'}"), THREE).path("contents");
     assertThat(contents).hasSize(4);
     assertThat(contents.path(2).path("parts")).isEqualTo(json("[{\"functionResponse\":{\"name\":\"f\",\"response\":{\"result\":\"see\"}}}]"));
@@ -190,9 +190,9 @@ class GeminiGenerateContentTest {
   @Tag("T2")
   void only_the_third_generation_is_told_of_lost_signatures() {
     String loop = "{'role':'user','content':'a'},{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'1','content':'x'}";
-    assertThat(WireCases.body(format, talk(loop), TWO).findValues("thoughtSignature")).isEmpty();
+    assertThat(WireSamples.body(format, talk(loop), TWO).findValues("thoughtSignature")).isEmpty();
     for (String name : List.of("gemini-3-flash", "gemini-3.1-pro-preview", "gemini-flash-latest")) {
-      assertThat(WireCases.body(format, talk(loop), Model.unlisted("gemini", name)).findValuesAsText("thoughtSignature")).containsExactly("skip_thought_signature_validator");
+      assertThat(WireSamples.body(format, talk(loop), Model.unlisted("gemini", name)).findValuesAsText("thoughtSignature")).containsExactly("skip_thought_signature_validator");
     }
   }
 
@@ -291,12 +291,12 @@ class GeminiGenerateContentTest {
   void a_stream_of_two_choices_is_complete_when_both_are() throws IOException {
     StreamDecoder decoder = format.decoder(ask("'n':2,'stream':true"), THREE);
     List<ObjectNode> chunks = new ArrayList<>();
-    WireCases.decodeInto(chunks, decoder, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"index\":1,\"content\":{\"parts\":[{\"text\":\"b\"}]}}]}\r\n\r\n");
+    WireSamples.decodeInto(chunks, decoder, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"index\":1,\"content\":{\"parts\":[{\"text\":\"b\"}]}}]}\r\n\r\n");
     assertThat(decoder.complete()).isFalse();
     assertThat(decoder.wholeAtEnd()).isFalse();
-    WireCases.decodeInto(chunks, decoder, "data: {\"candidates\":[{\"index\":1,\"finishReason\":\"MAX_TOKENS\"}],\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\n");
+    WireSamples.decodeInto(chunks, decoder, "data: {\"candidates\":[{\"index\":1,\"finishReason\":\"MAX_TOKENS\"}],\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\n");
     assertThat(decoder.complete()).isTrue();
-    WireCases.checkEnvelope(chunks, THREE);
+    WireSamples.checkEnvelope(chunks, "gemini");
     assertThat(chunks.stream().map(chunk -> chunk.path("choices").path(0).path("index").asInt() + ":" + chunk.path("choices").path(0).path("finish_reason").asText()))
         .containsExactly("0:null", "0:stop", "1:null", "1:length");
     assertThatThrownBy(() -> format.decoder(ask(""), THREE).accept(null, utf8("{\"candidates\":[{\"index\":1}]}"))).isInstanceOf(IOException.class);

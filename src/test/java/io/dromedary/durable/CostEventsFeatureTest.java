@@ -13,6 +13,7 @@ import io.dromedary.testing.Mood;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -102,8 +103,9 @@ class CostEventsFeatureTest {
       await("the sink that hung").atMost(Duration.ofSeconds(60)).until(() -> received.size() >= lines(file).size());
 
       EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 1, TOPIC);
-      broker.kafkaPorts(port);
       broker.afterPropertiesSet();
+      // the broker takes a port of its own choice; the address that was dead now leads there
+      ServerSocket road = lead(port, Integer.parseInt(broker.getBrokersAsString().replaceAll(".*:", "")));
       List<String> fromKafka = new ArrayList<>();
       try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "test",
           ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest"), new StringDeserializer(), new StringDeserializer())) {
@@ -115,6 +117,7 @@ class CostEventsFeatureTest {
           return ids(fromKafka).size() >= lines(file).size();
         });
       } finally {
+        road.close();
         broker.destroy();
       }
 
@@ -135,6 +138,36 @@ class CostEventsFeatureTest {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }
+  }
+
+  /** Passes connections to {@code from} on to {@code to}. */
+  private static ServerSocket lead(int from, int to) throws IOException {
+    ServerSocket server = new ServerSocket(from, 50, InetAddress.getLoopbackAddress());
+    daemon(() -> {
+      while (!server.isClosed()) {
+        Socket near = server.accept();
+        Socket far = new Socket(InetAddress.getLoopbackAddress(), to);
+        daemon(() -> near.getInputStream().transferTo(far.getOutputStream()));
+        daemon(() -> far.getInputStream().transferTo(near.getOutputStream()));
+      }
+    });
+    return server;
+  }
+
+  private interface Work {
+    void run() throws IOException;
+  }
+
+  private static void daemon(Work work) {
+    Thread thread = new Thread(() -> {
+      try {
+        work.run();
+      } catch (IOException closed) {
+        // the end of a connection
+      }
+    });
+    thread.setDaemon(true);
+    thread.start();
   }
 
   private static List<String> lines(Path file) throws IOException {

@@ -11,6 +11,7 @@ import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
+import io.dromedary.camel.Egress;
 import io.dromedary.camel.Ingress;
 import io.dromedary.camel.RankedFailover;
 import io.dromedary.camel.RecalledAnswer;
@@ -41,7 +42,6 @@ import io.dromedary.spend.Reports;
 import io.dromedary.spend.Store;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
 import io.micrometer.core.instrument.MeterRegistry;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
@@ -107,18 +107,23 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
+  Egress egress() {
+    return new Egress();
+  }
+
+  @Bean
   BodyBudget bodyBudget(DromedarySettings settings) {
     return new BodyBudget(settings.limits().bodiesBeingRead(), Runtime.getRuntime().maxMemory() / 4);
   }
 
   @Bean
-  AdminToken adminToken(DromedarySettings settings) throws IOException {
-    return AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT));
+  AdminToken adminToken(DromedarySettings settings) {
+    return StartFailures.told(() -> AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT)));
   }
 
   @Bean
   CallerRegistry callerRegistry(AdminToken adminToken, Clock clock) {
-    return new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock);
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock));
   }
 
   @Bean
@@ -187,7 +192,7 @@ public class DromedaryAutoConfiguration {
 
   @Bean(destroyMethod = "close")
   Store store(DromedarySettings settings) {
-    return Store.open(Path.of(settings.stateDir()), settings.databaseUrl().isBlank() ? null : settings.databaseUrl());
+    return StartFailures.told(() -> Store.open(Path.of(settings.stateDir()), settings.databaseUrl().isBlank() ? null : settings.databaseUrl()));
   }
 
   @Bean

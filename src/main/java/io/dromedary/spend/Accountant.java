@@ -91,7 +91,8 @@ public final class Accountant {
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),
-        promptHash.apply(request), keepsText ? Json.text(request.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null, null);
+        promptHash.apply(request), keepsText ? Json.text(request.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null,
+        candidates == null ? null : DecisionText.of(candidates));
   }
 
   private static int httpStatus(String status, @Nullable Throwable thrown) {

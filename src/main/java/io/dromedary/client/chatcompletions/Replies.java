@@ -38,6 +38,13 @@ public final class Replies {
     return new Reply.Streamed(headers, (ChatStream) answer, request.wantsUsage());
   }
 
+  /** What was answered before to a request with the same idempotency key: the same status and body, streamed or whole as it is asked for now. */
+  public Reply again(ChatRequest request, int status, Map<String, String> headers, KeptResponse kept) {
+    Map<String, String> all = new LinkedHashMap<>(headers);
+    all.put("idempotent-replayed", "true");
+    return status == 200 && request.stream() ? new Reply.Streamed(all, AnswerReplay.stream(kept.parsed()), request.wantsUsage()) : new Reply.Whole(status, all, JSON, kept.bytes());
+  }
+
   /** Any JSON that is not a chat answer: lists, reports, explanations. */
   public Reply json(JsonNode json, @Nullable String requestId) {
     return new Reply.Whole(200, id(requestId), JSON, Json.bytes(json));

@@ -32,6 +32,7 @@ import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionMessageFunctionToolCall;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.chat.completions.ChatCompletionToolMessageParam;
+import com.openai.models.embeddings.EmbeddingCreateParams;
 import com.openai.models.models.Model;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.FakeProvider.Call;
@@ -285,6 +286,16 @@ class OpenAiJavaTest {
     assertThat(client.models().retrieve("groq/openai/gpt-oss-120b").id()).isEqualTo("groq/openai/gpt-oss-120b");
     assertThat(catchThrowableOfType(NotFoundException.class, () -> client.models().retrieve("no-such-model")).code()).contains("model_not_found");
     list.forEach(Model::validate);
+  }
+
+  @Test
+  @Tag("D15")
+  void embeddings_come_as_the_client_asks_for_them() {
+    var embeddings = client.embeddings().create(EmbeddingCreateParams.builder().model("openai/text-embedding-3-small").inputOfArrayOfStrings(List.of("one", "two")).build());
+
+    assertThat(embeddings.data()).hasSize(2);
+    assertThat(embeddings.data().get(0).embedding()).isNotEmpty().allSatisfy(number -> assertThat(number).isFinite());
+    assertThat(embeddings.usage().totalTokens()).isPositive();
   }
 
   @Test

@@ -34,7 +34,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
+ * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Azure, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
  *
  * <pre>
  * try (FakeProvider openai = FakeProvider.openai().mood(Mood.BUSY).mood("gpt-4o", Mood.WELL).next(Mood.DOWN, Mood.WELL)) {
@@ -141,6 +141,10 @@ public final class FakeProvider implements AutoCloseable {
       if (models >= 0 && colon > models) {
         return URLDecoder.decode(path.substring(models + 8, colon), UTF_8);
       }
+      int deployments = path.indexOf("/deployments/");
+      if (deployments >= 0) {
+        return URLDecoder.decode(path.substring(deployments + 13, path.indexOf('/', deployments + 13)), UTF_8);
+      }
       return json.path("model").asText("");
     }
 
@@ -190,6 +194,10 @@ public final class FakeProvider implements AutoCloseable {
     return new FakeProvider(Speech.OPENAI, 0);
   }
 
+  public static FakeProvider azure() {
+    return new FakeProvider(Speech.AZURE, 0);
+  }
+
   public static FakeProvider anthropic() {
     return new FakeProvider(Speech.ANTHROPIC, 0);
   }
@@ -202,9 +210,10 @@ public final class FakeProvider implements AutoCloseable {
     return new FakeProvider(Speech.OLLAMA, 0);
   }
 
-  /** By id: {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
+  /** By id: {@code azure}, {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
   public static FakeProvider speaking(String provider, int port) {
     return new FakeProvider(switch (provider) {
+      case "azure" -> Speech.AZURE;
       case "anthropic" -> Speech.ANTHROPIC;
       case "gemini" -> Speech.GEMINI;
       case "ollama" -> Speech.OLLAMA;
@@ -537,6 +546,7 @@ public final class FakeProvider implements AutoCloseable {
       boolean gemini = path.contains(":generateContent") || path.contains(":streamGenerateContent");
       boolean known = switch (speech) {
         case OPENAI -> path.equals("/v1/chat/completions") || path.equals("/v1/embeddings");
+        case AZURE -> path.equals("/openai/v1/chat/completions") || path.startsWith("/openai/deployments/") && path.contains("/chat/completions?api-version=20");
         case ANTHROPIC -> path.equals("/v1/messages");
         case GEMINI -> gemini && path.startsWith("/v1beta/models/");
         case OLLAMA -> path.equals("/api/chat");

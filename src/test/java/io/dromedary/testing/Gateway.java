@@ -44,7 +44,7 @@ import org.springframework.boot.web.servlet.context.ServletWebServerApplicationC
  * </pre>
  */
 public final class Gateway implements AutoCloseable {
-  private static final List<String> KEYED = List.of("openai", "anthropic", "gemini", "groq", "mistral", "deepseek", "openrouter", "routellm");
+  private static final List<String> KEYED = List.of("openai", "anthropic", "gemini", "groq", "mistral", "deepseek", "openrouter", "routellm", "azure");
   private static final String NOBODY = "http://127.0.0.1:9";
 
   private final ServletWebServerApplicationContext context;

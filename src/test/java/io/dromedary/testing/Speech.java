@@ -91,6 +91,52 @@ enum Speech {
     }
   },
 
+  /** OpenAI's, with content filters. */
+  AZURE {
+    @Override String whole(Said said) {
+      ObjectNode json = json(OPENAI.whole(said));
+      json.putArray("prompt_filter_results").add(filtered());
+      ((ObjectNode) json.at("/choices/0")).set("content_filter_results", filtered().get("content_filter_results"));
+      return Json.text(json);
+    }
+
+    private ObjectNode filtered() {
+      return json("{'prompt_index':0,'content_filter_results':{'hate':{'filtered':false,'severity':'safe'}}}");
+    }
+
+    @Override List<String> opening(Said said) {
+      ObjectNode first = json("{'choices':[],'created':0,'id':'','model':'','object':''}");
+      first.putArray("prompt_filter_results").add(filtered());
+      List<String> frames = new ArrayList<>(List.of(sse(null, first)));
+      frames.addAll(OPENAI.opening(said));
+      return frames;
+    }
+
+    @Override String word(Said said, int index, String word) {
+      return OPENAI.word(said, index, word);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      return OPENAI.toolCall(said);
+    }
+
+    @Override List<String> ending(Said said) {
+      return OPENAI.ending(said);
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      ObjectNode json = Json.object();
+      json.putObject("error").put("code", String.valueOf(status)).put("message", message);
+      return json;
+    }
+
+    @Override Set<String> fields() {
+      Set<String> fields = new java.util.HashSet<>(OPENAI.fields());
+      fields.add("data_sources");
+      return fields;
+    }
+  },
+
   ANTHROPIC {
     private ObjectNode usage(long input, long output) {
       return Json.object().put("input_tokens", input).put("cache_creation_input_tokens", 0).put("cache_read_input_tokens", 0).put("output_tokens", output);

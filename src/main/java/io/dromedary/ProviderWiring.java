@@ -4,10 +4,12 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.bedrock.AwsIdentity;
 import io.dromedary.provider.sandbox.Sandbox;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,12 +58,12 @@ class ProviderWiring {
     List<ProviderAccount> accounts = new ArrayList<>();
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       DromedarySettings.Provider own = entry.getValue();
-      if (!own.apiKey().isBlank() || !own.probe().isBlank()) {
+      if (keyed(own) || !own.probe().isBlank()) {
         accounts.add(account(entry.getKey(), own, settings.providerDefaults()));
       }
     }
     ProviderAccounts all = new ProviderAccounts(accounts, watch, new Breakers(breakers));
-    boolean keyed = settings.providers().values().stream().anyMatch(provider -> !provider.apiKey().isBlank());
+    boolean keyed = settings.providers().values().stream().anyMatch(ProviderWiring::keyed);
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       if (entry.getValue().apiKey().isBlank() && !entry.getValue().probe().isBlank()) {
         all.answers(entry.getKey(), all.probe(entry.getKey(), entry.getValue().probe()));
@@ -122,6 +124,11 @@ class ProviderWiring {
         // Nothing is left to do.
       }
     };
+  }
+
+  /** Has the account a key, or AWS credentials to sign with? */
+  private static boolean keyed(DromedarySettings.Provider own) {
+    return !own.apiKey().isBlank() || AwsIdentity.named(own.identity()).found(System.getenv(), Path.of(System.getProperty("user.home", "")));
   }
 
   private static ProviderAccount account(String id, DromedarySettings.Provider own, DromedarySettings.ProviderDefaults rest) {

@@ -84,10 +84,16 @@ public final class ProviderClient {
     attempt.dropped(outgoing.dropped());
 
     HttpUriRequestBase post = http.post(outgoing.path(), outgoing.body());
-    for (Map.Entry<String, String> header : wireFormat.authentication(account.apiKey()).entrySet()) {
-      post.setHeader(header.getKey(), header.getValue());
+    try {
+      for (Map.Entry<String, String> header : wireFormat.headers(account.apiKey(), "POST", http.uri(outgoing.path()), outgoing.body()).entrySet()) {
+        post.setHeader(header.getKey(), header.getValue());
+      }
+    } catch (ProviderFailure noCredentials) {
+      accounts.failed(provider, noCredentials);
+      attempt.ended(Attempt.Status.FAILED, Usage.NONE, noCredentials.kind().name().toLowerCase(Locale.ROOT), 0, null, since(started));
+      throw noCredentials;
     }
-    post.setHeader("Accept", !request.stream() ? "application/json" : wireFormat.framing() == WireFormat.Framing.SSE ? "text/event-stream" : "application/x-ndjson");
+    post.setHeader("Accept", request.stream() ? wireFormat.framing().mediaType() : "application/json");
 
     long patience = patience(request, attempt, request.stream() ? account.firstTokenTimeout() : account.answerTimeout());
     ProviderCall call = new ProviderCall(post, provider, request.callerGone(), started + patience, request.stream() ? "its first token" : "an answer");

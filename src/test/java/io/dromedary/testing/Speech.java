@@ -293,6 +293,81 @@ enum Speech {
     }
   },
 
+  /** Frames are bytes, one character each. */
+  BEDROCK {
+    private String frame(String event, JsonNode json) {
+      return new String(EventStream.message(event, Json.text(json)), java.nio.charset.StandardCharsets.ISO_8859_1);
+    }
+
+    private ObjectNode usage(Said said) {
+      return Json.object().put("inputTokens", said.input()).put("outputTokens", said.output()).put("totalTokens", said.input() + said.output());
+    }
+
+    @Override String whole(Said said) {
+      ObjectNode json = Json.object();
+      ObjectNode block = json.putObject("output").putObject("message").put("role", "assistant").putArray("content").addObject();
+      if (said.tool() == null) {
+        block.put("text", said.text());
+      } else {
+        block.putObject("toolUse").put("toolUseId", "tooluse_fake1").put("name", said.tool()).set("input", json(said.arguments()));
+      }
+      json.put("stopReason", said.tool() == null ? "end_turn" : "tool_use");
+      if (said.input() != null) {
+        json.set("usage", usage(said));
+      }
+      json.putObject("metrics").put("latencyMs", 1);
+      return Json.text(json);
+    }
+
+    @Override List<String> opening(Said said) {
+      return List.of(frame("messageStart", json("{'role':'assistant'}")));
+    }
+
+    @Override String word(Said said, int index, String word) {
+      ObjectNode json = json("{'contentBlockIndex':0,'delta':{},'p':'abcdef'}");
+      ((ObjectNode) json.get("delta")).put("text", word);
+      return frame("contentBlockDelta", json);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      ObjectNode start = json("{'contentBlockIndex':0,'start':{'toolUse':{'toolUseId':'tooluse_fake1'}}}");
+      ((ObjectNode) start.at("/start/toolUse")).put("name", said.tool());
+      ObjectNode delta = json("{'contentBlockIndex':0,'delta':{'toolUse':{}}}");
+      ((ObjectNode) delta.at("/delta/toolUse")).put("input", said.arguments());
+      return List.of(frame("contentBlockStart", start), frame("contentBlockDelta", delta));
+    }
+
+    @Override List<String> ending(Said said) {
+      ObjectNode last = json("{'metrics':{'latencyMs':1}}");
+      if (said.input() != null) {
+        last.set("usage", usage(said));
+      }
+      return List.of(frame("contentBlockStop", json("{'contentBlockIndex':0}")), frame("messageStop", Json.object().put("stopReason", said.tool() == null ? "end_turn" : "tool_use")), frame("metadata", last));
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      return Json.object().put("message", message);
+    }
+
+    @Override String errorFrame(String message) {
+      return frame("exception:serviceUnavailableException", error(503, message));
+    }
+
+    @Override String brokenFrame() {
+      String whole = frame("messageStart", json("{'role':'assistant'}"));
+      return whole.substring(0, whole.length() - 6) + "X" + whole.substring(whole.length() - 5);
+    }
+
+    @Override int status(int status) {
+      return status == 401 ? 403 : status;
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "additionalModelRequestFields", "promptVariables", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig",
+          "serviceTier", "outputConfig");
+    }
+  },
+
   OLLAMA {
     private ObjectNode line(Said said, String content, boolean done) {
       ObjectNode json = Json.object().put("model", said.model()).put("created_at", "2026-11-20T10:00:00.000000000Z");
@@ -382,7 +457,7 @@ enum Speech {
   }
 
   String streamType() {
-    return this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
+    return this == BEDROCK ? "application/vnd.amazon.eventstream" : this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
   }
 
   private static String sse(@Nullable String event, JsonNode json) {

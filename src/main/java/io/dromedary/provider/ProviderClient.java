@@ -97,6 +97,7 @@ public final class ProviderClient {
 
     long patience = patience(request, attempt, request.stream() ? account.firstTokenTimeout() : account.answerTimeout());
     ProviderCall call = new ProviderCall(post, provider, request.callerGone(), started + patience, request.stream() ? "its first token" : "an answer");
+    int status = 0;
     boolean entered = false;
     boolean handedOver = false;
     try {
@@ -106,7 +107,7 @@ public final class ProviderClient {
       call.sending();
       ClassicHttpResponse response = http.open(post);
       try {
-        int status = response.getCode();
+        status = response.getCode();
         if (status / 100 != 2) {
           throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(response, MAX_ERROR_BYTES, true)));
         }
@@ -128,12 +129,12 @@ public final class ProviderClient {
         }
       }
     } catch (ProviderFailure failure) {
-      throw ended(failure, request, attempt, call, started);
+      throw ended(failure, request, attempt, call, started, status);
     } catch (IOException e) {
-      throw ended(failure(e, call), request, attempt, call, started);
+      throw ended(failure(e, call), request, attempt, call, started, status);
     } catch (RuntimeException e) {
       // A wire format that chokes on what a provider said: the provider's junk, not the caller's problem.
-      throw ended(ProviderFailure.of(Kind.JUNK, provider, "the answer could not be read", e), request, attempt, call, started);
+      throw ended(ProviderFailure.of(Kind.JUNK, provider, "the answer could not be read", e), request, attempt, call, started, status);
     } finally {
       if (!handedOver) {
         accounts.watch().remove(call);
@@ -144,12 +145,12 @@ public final class ProviderClient {
     }
   }
 
-  private ProviderFailure ended(ProviderFailure failure, ChatRequest request, Attempt attempt, ProviderCall call, long started) {
+  private ProviderFailure ended(ProviderFailure failure, ChatRequest request, Attempt attempt, ProviderCall call, long started, int status) {
     ProviderFailure aborted = call.aborted();
     ProviderFailure told = aborted == null ? failure : named(aborted);
     accounts.failed(provider, told);
-    // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing.
-    boolean charged = call.wasSent() && told.providerStatus() < 400;
+    // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing. An error told inside a 200 has a status of its own, which does not count here.
+    boolean charged = call.wasSent() && status < 400;
     Usage usage = charged ? Usage.counted(TokenCounter.input(request), 0) : Usage.NONE;
     attempt.ended(told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : Attempt.Status.FAILED, usage, told.kind().name().toLowerCase(Locale.ROOT), told.providerStatus(), null, since(started));
     return told;

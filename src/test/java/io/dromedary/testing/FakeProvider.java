@@ -48,8 +48,35 @@ public final class FakeProvider implements AutoCloseable {
   /** What {@link Mood#LIES_ABOUT_USAGE} says. */
   public enum Lie { NEGATIVE, ABSURD, MISSING }
 
+  /** A tool that it calls. */
+  record Tool(String name, String arguments) {}
+
+  /** Answers a call by hand, on the bare connection. */
+  public interface Hand {
+    /** @return may the connection be used again? */
+    boolean answer(Call call, Wire wire) throws IOException;
+  }
+
+  /** The connection of one call. */
+  public interface Wire {
+    /** Writes and flushes these bytes as they are. */
+    void send(byte[] bytes) throws IOException;
+
+    /** Waits this long, or until the client goes away. */
+    void pause(Duration time) throws IOException;
+
+    /** Waits until the client goes away. */
+    void waitForGoodbye() throws IOException;
+
+    /** The body of the usual answer, a stream if one was asked for; {@code other}: if none was. */
+    String answer(boolean other);
+
+    /** The body of an error as this provider says it. */
+    String error(int status, String message);
+  }
+
   /** One answer. */
-  record Said(String model, List<String> words, @Nullable String tool, String arguments, @Nullable Long input, long output, boolean usageAsked) {
+  record Said(String model, List<String> words, List<Tool> tools, @Nullable Long input, long output, boolean usageAsked) {
     String text() {
       return String.join("", words);
     }
@@ -157,7 +184,12 @@ public final class FakeProvider implements AutoCloseable {
     }
   }
 
+  private static final Set<String> MISTRAL_FIELDS = Set.of("model", "messages", "temperature", "top_p", "max_tokens", "stream", "stop", "random_seed", "metadata", "response_format", "tools", "tool_choice",
+      "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls", "prompt_mode", "reasoning_effort", "guardrails", "prompt_cache_key", "safe_prompt");
+
   private final Speech speech;
+  private Set<String> fields;
+  private boolean usageUnasked;
   private final ServerSocket server;
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
   private final List<Call> calls = new CopyOnWriteArrayList<>();
@@ -168,8 +200,8 @@ public final class FakeProvider implements AutoCloseable {
   private final Deque<Mood> sequence = new ArrayDeque<>();
   private volatile Mood mood = Mood.WELL;
   private volatile List<String> words = words(5);
-  private volatile @Nullable String tool;
-  private volatile String arguments = "{}";
+  private volatile List<Tool> tools = List.of();
+  private volatile @Nullable Hand hand;
   private volatile long inputTokens = 9;
   private volatile long outputTokens = -1;
   private volatile Duration delay = Duration.ofMillis(300);
@@ -184,6 +216,7 @@ public final class FakeProvider implements AutoCloseable {
 
   private FakeProvider(Speech speech, int port) {
     this.speech = speech;
+    this.fields = speech.fields();
     try {
       this.server = new ServerSocket(port, 2_048, InetAddress.getLoopbackAddress());
     } catch (IOException e) {
@@ -220,7 +253,7 @@ public final class FakeProvider implements AutoCloseable {
 
   /** By id: {@code azure}, {@code bedrock}, {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
   public static FakeProvider speaking(String provider, int port) {
-    return new FakeProvider(switch (provider) {
+    FakeProvider fake = new FakeProvider(switch (provider) {
       case "azure" -> Speech.AZURE;
       case "bedrock" -> Speech.BEDROCK;
       case "anthropic" -> Speech.ANTHROPIC;
@@ -228,6 +261,11 @@ public final class FakeProvider implements AutoCloseable {
       case "ollama" -> Speech.OLLAMA;
       default -> Speech.OPENAI;
     }, port);
+    if (provider.equals("mistral")) {
+      fake.fields = MISTRAL_FIELDS;
+      fake.usageUnasked = true;
+    }
+    return fake;
   }
 
   // ---- settings -------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
@@ -270,10 +308,25 @@ public final class FakeProvider implements AutoCloseable {
     return this;
   }
 
-  /** Answers with one tool call instead of words. */
-  public FakeProvider callsTool(String name, String argumentsJson) {
-    this.tool = name;
-    this.arguments = argumentsJson;
+  /** Answers with one tool call instead of words; without a name with words again. */
+  public FakeProvider callsTool(@Nullable String name, String argumentsJson) {
+    this.tools = name == null ? List.of() : List.of(new Tool(name, argumentsJson));
+    return this;
+  }
+
+  /** Answers with these tool calls at once: names and arguments, alternating; none: with words again. */
+  public FakeProvider callsTools(String... namesAndArguments) {
+    List<Tool> calls = new ArrayList<>(2);
+    for (int i = 0; i + 1 < namesAndArguments.length; i += 2) {
+      calls.add(new Tool(namesAndArguments[i], namesAndArguments[i + 1]));
+    }
+    this.tools = List.copyOf(calls);
+    return this;
+  }
+
+  /** Answers all calls in this way, whatever the mood; null: in its own again. */
+  public FakeProvider by(@Nullable Hand hand) {
+    this.hand = hand;
     return this;
   }
 
@@ -472,7 +525,7 @@ public final class FakeProvider implements AutoCloseable {
   private List<String> unknownFields(Call call) {
     List<String> unknown = new ArrayList<>();
     call.json().fieldNames().forEachRemaining(name -> {
-      if (!speech.fields().contains(name)) {
+      if (!fields.contains(name)) {
         unknown.add(name);
       }
     });
@@ -587,14 +640,13 @@ public final class FakeProvider implements AutoCloseable {
       if (complaint != null) {
         return error(400, complaint);
       }
+      Hand byHand = hand;
+      if (byHand != null) {
+        return byHand.answer(call, wire(call));
+      }
       Mood mood = moodFor(call.model());
       call.mood = mood;
-      boolean stream = switch (speech) {
-        case BEDROCK -> path.endsWith("/converse-stream");
-        case GEMINI -> path.contains(":streamGenerateContent");
-        case OLLAMA -> call.json().path("stream").asBoolean(true);
-        default -> call.json().path("stream").asBoolean(false);
-      };
+      boolean stream = isStream(call);
       Said said = said(call, mood);
       switch (mood) {
         case BUSY -> {
@@ -631,6 +683,53 @@ public final class FakeProvider implements AutoCloseable {
       return stream ? stream(call, mood, said) : whole(call, mood, said);
     }
 
+    private boolean isStream(Call call) {
+      return switch (speech) {
+        case BEDROCK -> call.path().endsWith("/converse-stream");
+        case GEMINI -> call.path().contains(":streamGenerateContent");
+        case OLLAMA -> call.json().path("stream").asBoolean(true);
+        default -> call.json().path("stream").asBoolean(false);
+      };
+    }
+
+    private Wire wire(Call call) {
+      return new Wire() {
+        @Override public void send(byte[] bytes) throws IOException {
+          out.write(bytes);
+          out.flush();
+        }
+
+        @Override public void pause(Duration time) throws IOException {
+          Connection.this.pause(time);
+        }
+
+        @Override public void waitForGoodbye() throws IOException {
+          Connection.this.waitForGoodbye(call);
+        }
+
+        @Override public String answer(boolean other) {
+          Said said = said(call, Mood.WELL);
+          if (isStream(call) == other) {
+            return speech.whole(said);
+          }
+          StringBuilder frames = new StringBuilder();
+          speech.opening(said).forEach(frames::append);
+          if (!said.tools().isEmpty()) {
+            speech.toolCall(said).forEach(frames::append);
+          }
+          for (int i = 0; i < said.words().size() && said.tools().isEmpty(); i++) {
+            frames.append(speech.word(said, i, said.words().get(i)));
+          }
+          speech.ending(said).forEach(frames::append);
+          return frames.toString();
+        }
+
+        @Override public String error(int status, String message) {
+          return Json.text(speech.error(status, message));
+        }
+      };
+    }
+
     private boolean holdsKey(Call call) {
       return ("Bearer " + key).equals(call.header("authorization")) || key.equals(call.header("x-api-key")) || key.equals(call.header("x-goog-api-key")) || key.equals(call.header("api-key"));
     }
@@ -642,7 +741,7 @@ public final class FakeProvider implements AutoCloseable {
         input = lie == Lie.MISSING ? null : lie == Lie.NEGATIVE ? Long.valueOf(-7) : Long.valueOf(4_000_000_000_000L);
         output = lie == Lie.NEGATIVE ? -3 : 4_000_000_000_000L;
       }
-      return new Said(call.model(), words, tool, arguments, input, output, call.json().path("stream_options").path("include_usage").asBoolean(false));
+      return new Said(call.model(), words, tools, input, output, usageUnasked || call.json().path("stream_options").path("include_usage").asBoolean(false));
     }
 
     private boolean whole(Call call, Mood mood, Said said) throws IOException {
@@ -684,7 +783,7 @@ public final class FakeProvider implements AutoCloseable {
         chunk(speech.errorFrame("The server had an error before it said anything"));
         return end();
       }
-      if (said.tool() != null) {
+      if (!said.tools().isEmpty()) {
         for (String frame : speech.toolCall(said)) {
           chunk(frame);
           call.chunks++;

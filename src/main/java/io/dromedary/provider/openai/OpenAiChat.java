@@ -39,6 +39,8 @@ public final class OpenAiChat implements WireFormat {
   /** What other providers' clients send and OpenAI answers with 400. */
   private static final List<String> FOREIGN = List.of("top_k", "thinking");
   private static final List<String> GROQ_REFUSES = List.of("logprobs", "top_logprobs", "logit_bias");
+  /** What DeepSeek reads over without a word. */
+  private static final List<String> DEEPSEEK_IGNORES = List.of("seed", "logit_bias", "prediction", "verbosity", "modalities", "web_search_options", "metadata", "store", "service_tier", "prompt_cache_key", "user", "top_k");
   private static final BigDecimal MISTRAL_HOTTEST = new BigDecimal("1.5");
 
   /** The API version that stands for no version at all: Azure's path {@code /openai/v1}. */
@@ -120,6 +122,9 @@ public final class OpenAiChat implements WireFormat {
     }
     if (dialect == Dialect.GROQ) {
       drop(body, GROQ_REFUSES, dropped);
+    }
+    if (dialect == Dialect.DEEPSEEK) {
+      drop(body, DEEPSEEK_IGNORES, dropped);
     }
     ArrayNode messages = new Messages(dialect, model, dropped).of(request.messages());
     responseFormat(body, messages, dropped);

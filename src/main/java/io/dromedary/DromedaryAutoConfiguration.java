@@ -20,6 +20,7 @@ import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.client.Problems;
 import io.dromedary.client.chatcompletions.ChatRequestReader;
+import io.dromedary.client.chatcompletions.EmbeddingRequestReader;
 import io.dromedary.client.chatcompletions.ErrorFormat;
 import io.dromedary.client.chatcompletions.ModelList;
 import io.dromedary.client.chatcompletions.Replies;
@@ -129,6 +130,11 @@ public class DromedaryAutoConfiguration {
   @Bean
   ChatRequestReader chatRequestReader(DromedarySettings settings) {
     return new ChatRequestReader(settings.timeouts().request(), settings.limits().maxMessages(), settings.limits().maxN());
+  }
+
+  @Bean
+  EmbeddingRequestReader embeddingRequestReader(DromedarySettings settings) {
+    return new EmbeddingRequestReader(settings.timeouts().request());
   }
 
   @Bean

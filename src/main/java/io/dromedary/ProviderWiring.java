@@ -5,6 +5,7 @@ import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.provider.bedrock.AwsIdentity;
+import io.dromedary.provider.local.MiniLm;
 import io.dromedary.provider.sandbox.Sandbox;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
@@ -73,6 +74,9 @@ class ProviderWiring {
     if (!anyone || settings.sandbox()) {
       all.addInProcess(SANDBOX);
     }
+    if (MiniLm.present()) {
+      all.addInProcess(MiniLm.PROVIDER);
+    }
     if (!anyone) {
       LOG.warn("no provider has a key and no Ollama answers: the SANDBOX serves, it asks no model. Set OPENAI_API_KEY (and OPENAI_BASE_URL for another compatible server) or another provider's key, see README");
     } else {
@@ -106,6 +110,11 @@ class ProviderWiring {
   @Bean
   Sandbox sandbox() {
     return new Sandbox();
+  }
+
+  @Bean(destroyMethod = "close")
+  MiniLm miniLm(DromedarySettings settings) {
+    return new MiniLm(Math.max(1, Runtime.getRuntime().availableProcessors() / 2), Path.of(settings.stateDir(), "native"));
   }
 
   /** Each account's breaker under the name its Kamelet looks for. */

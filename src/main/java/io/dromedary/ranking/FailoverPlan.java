@@ -2,7 +2,7 @@ package io.dromedary.ranking;
 
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
-import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** The course of one request along its candidates: who is asked now, and who next after a failure. Used by one thread. */
 public final class FailoverPlan {
   private final FailoverRules rules;
-  private final ChatRequest request;
+  private final ModelRequest request;
   private final Candidates candidates;
   private final List<Candidate> waiting;
   private @Nullable Candidate upcoming;
@@ -29,7 +29,7 @@ public final class FailoverPlan {
   /** Accounts that failed this request; another model of theirs is a retry, and their key is no better for it. */
   private final Map<String, Kind> failed = new HashMap<>(2);
 
-  FailoverPlan(FailoverRules rules, ChatRequest request, Candidates candidates) {
+  FailoverPlan(FailoverRules rules, ModelRequest request, Candidates candidates) {
     this.rules = rules;
     this.request = request;
     this.candidates = candidates;

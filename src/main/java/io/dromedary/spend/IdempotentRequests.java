@@ -5,10 +5,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Bill;
 import io.dromedary.chat.Answer;
 import io.dromedary.chat.Caller;
-import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
+import io.dromedary.chat.EmbeddingRequest;
+import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.KeptResponse;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usage;
 import java.io.ByteArrayOutputStream;
@@ -108,9 +110,9 @@ public final class IdempotentRequests {
    *
    * @throws Problem 400 for a key that is no key, 409 when the first request is still under way at the deadline, 422 when the key came with another body, 503 when the store cannot be reached
    */
-  public Turn claim(ChatRequest request, Caller caller) {
+  public Turn claim(ModelRequest request, Caller caller) {
     String key = key(request);
-    String hash = hash(request.json());
+    String hash = hash(request);
     Claim claim = keys.claim(caller.project(), key, hash, request.id());
     if (claim instanceof Claim.InProgress) {
       claim = keys.await(caller.project(), key, hash, request.id(), request.remaining(clock.instant()));
@@ -132,12 +134,12 @@ public final class IdempotentRequests {
    * @param answer whole by now, also when it was streamed; anything else brought no whole answer
    * @param thrown why there is none, null otherwise
    */
-  public void over(@Nullable Turn turn, ChatRequest request, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
+  public void over(@Nullable Turn turn, ModelRequest request, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
     if (turn == null || !turn.ends()) {
       return;
     }
     try {
-      if (thrown == null && bill != null && "ok".equals(bill.status()) && (answer instanceof ChatResponse || answer instanceof KeptResponse)) {
+      if (thrown == null && bill != null && "ok".equals(bill.status()) && (answer instanceof ChatResponse || answer instanceof EmbeddingResponse || answer instanceof KeptResponse)) {
         keys.complete(turn.project, turn.key, request.id(), 200, JSON, pack(headers(request, bill), answer));
         return;
       }
@@ -157,7 +159,7 @@ public final class IdempotentRequests {
     return status < 500 && status != 408 && status != 409 && status != 425 && status != 429 && status != 499;
   }
 
-  private static String key(ChatRequest request) {
+  private static String key(ModelRequest request) {
     String key = request.hint(HEADER);
     boolean good = key != null && !key.isEmpty() && key.length() <= Idempotency.MAX_KEY;
     for (int i = 0; good && i < key.length(); i++) {
@@ -169,11 +171,15 @@ public final class IdempotentRequests {
     return key;
   }
 
-  private static String hash(ObjectNode json) {
+  private static String hash(ModelRequest request) {
     ObjectNode asked = Json.object();
-    asked.setAll(json);
+    asked.setAll(request.json());
     asked.remove("stream");
     asked.remove("stream_options");
+    if (request instanceof EmbeddingRequest) {
+      // the same body at another door is another request; no client's field has a blank name
+      asked.put(" ", "embeddings");
+    }
     try {
       return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Json.bytes(asked)));
     } catch (NoSuchAlgorithmException e) {
@@ -181,7 +187,7 @@ public final class IdempotentRequests {
     }
   }
 
-  private static Map<String, String> headers(ChatRequest request, Bill bill) {
+  private static Map<String, String> headers(ModelRequest request, Bill bill) {
     Map<String, String> headers = new LinkedHashMap<>(8);
     headers.put("x-request-id", request.id());
     headers.put("x-dromedary-model", bill.servedModel());
@@ -193,7 +199,7 @@ public final class IdempotentRequests {
     return headers;
   }
 
-  private static Map<String, String> headers(ChatRequest request, Problem why) {
+  private static Map<String, String> headers(ModelRequest request, Problem why) {
     Map<String, String> headers = new LinkedHashMap<>(4);
     headers.put("x-request-id", request.id());
     if (why.shouldRetry() != null) {
@@ -204,8 +210,10 @@ public final class IdempotentRequests {
 
   /** A line of JSON with headers and usage, then the body as it was: it is given again byte by byte. */
   private static byte[] pack(Map<String, String> headers, Answer answer) {
-    Usage usage = answer instanceof ChatResponse whole ? whole.usage() : ((KeptResponse) answer).usage();
-    byte[] body = answer instanceof ChatResponse whole ? Json.bytes(whole.json()) : ((KeptResponse) answer).bytes();
+    KeptResponse whole = answer instanceof ChatResponse chat ? new KeptResponse(Json.bytes(chat.json()), chat.usage())
+        : answer instanceof EmbeddingResponse vectors ? new KeptResponse(vectors.bytes(), vectors.usage()) : (KeptResponse) answer;
+    Usage usage = whole.usage();
+    byte[] body = whole.bytes();
     ObjectNode head = Json.object();
     ObjectNode named = head.putObject("headers");
     headers.forEach(named::put);

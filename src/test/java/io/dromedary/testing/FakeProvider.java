@@ -541,6 +541,21 @@ public final class FakeProvider implements AutoCloseable {
     return byModel.getOrDefault(model, mood);
   }
 
+  /** The vector it gives a text: of unit length, another one for another text. */
+  public static float[] vector(String text, int dimensions) {
+    java.util.Random random = new java.util.Random(text.hashCode());
+    float[] vector = new float[dimensions];
+    double square = 0;
+    for (int i = 0; i < dimensions; i++) {
+      vector[i] = (float) random.nextGaussian();
+      square += vector[i] * vector[i];
+    }
+    for (int i = 0; i < dimensions; i++) {
+      vector[i] /= (float) Math.sqrt(square);
+    }
+    return vector;
+  }
+
   private static List<String> words(int n) {
     List<String> words = new ArrayList<>(n);
     for (int i = 1; i <= n; i++) {
@@ -617,8 +632,8 @@ public final class FakeProvider implements AutoCloseable {
         case AZURE -> path.equals("/openai/v1/chat/completions") || path.startsWith("/openai/deployments/") && path.contains("/chat/completions?api-version=20");
         case BEDROCK -> path.startsWith("/model/") && path.indexOf(':') < 0 && (path.endsWith("/converse") || path.endsWith("/converse-stream"));
         case ANTHROPIC -> path.equals("/v1/messages");
-        case GEMINI -> gemini && path.startsWith("/v1beta/models/");
-        case OLLAMA -> path.equals("/api/chat");
+        case GEMINI -> (gemini || path.endsWith(":batchEmbedContents")) && path.startsWith("/v1beta/models/");
+        case OLLAMA -> path.equals("/api/chat") || path.equals("/api/embed");
       };
       if (!known) {
         return error(404, "no such path: " + path);
@@ -632,7 +647,8 @@ public final class FakeProvider implements AutoCloseable {
       if (!call.json().isObject()) {
         return error(400, "the body is no JSON object");
       }
-      List<String> unknown = strict && !path.endsWith("/embeddings") ? unknownFields(call) : List.of();
+      boolean embeds = path.endsWith("/embeddings") || path.endsWith(":batchEmbedContents") || path.equals("/api/embed");
+      List<String> unknown = strict && !embeds ? unknownFields(call) : List.of();
       if (!unknown.isEmpty()) {
         return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
       }
@@ -677,8 +693,8 @@ public final class FakeProvider implements AutoCloseable {
         case SLOW -> pause(delay);
         default -> { }
       }
-      if (path.endsWith("/embeddings")) {
-        return embeddings(call);
+      if (embeds) {
+        return embeddings(call, mood);
       }
       return stream ? stream(call, mood, said) : whole(call, mood, said);
     }
@@ -828,15 +844,61 @@ public final class FakeProvider implements AutoCloseable {
       return end();
     }
 
-    private boolean embeddings(Call call) throws IOException {
-      ObjectNode json = Json.object().put("object", "list").put("model", call.model());
-      JsonNode input = call.json().path("input");
-      var data = json.putArray("data");
-      for (int i = 0; i < (input.isArray() ? input.size() : 1); i++) {
-        data.addObject().put("object", "embedding").put("index", i).putArray("embedding").add(0.6).add(0.8).add(0);
+    /** As strict as the real ones: what they refuse is a 400. OpenAI's list comes in reverse, its `index` being what counts. */
+    private boolean embeddings(Call call, Mood mood) throws IOException {
+      JsonNode asked = call.json();
+      ObjectNode json = Json.object();
+      switch (speech) {
+        case GEMINI -> {
+          JsonNode requests = asked.path("requests");
+          if (asked.size() != 1 || requests.isEmpty() || requests.size() > 100) {
+            return error(400, "at most 100 requests can be in one batch");
+          }
+          var all = json.putArray("embeddings");
+          for (JsonNode one : requests) {
+            if (!one.path("model").asText().equals("models/" + call.model()) || !one.at("/content/parts/0/text").isTextual()) {
+              return error(400, "Invalid JSON payload received");
+            }
+            floats(all.addObject().putArray("values"), vector(one.at("/content/parts/0/text").textValue(), one.path("outputDimensionality").asInt(8)), 2);
+          }
+        }
+        case OLLAMA -> {
+          json.put("model", call.model());
+          var all = json.putArray("embeddings");
+          for (JsonNode text : asked.path("input").isArray() ? asked.path("input") : Json.array().add(asked.path("input"))) {
+            floats(all.addArray(), vector(text.textValue(), asked.path("dimensions").asInt(8)), 1);
+          }
+          json.put("total_duration", 14143917).put("load_duration", 1019500).put("prompt_eval_count", inputTokens);
+        }
+        default -> {
+          JsonNode input = asked.path("input");
+          boolean single = input.isTextual() || input.path(0).isNumber();
+          if (!single && (!input.isArray() || input.isEmpty() || input.size() > 2_048) || input.isTextual() && input.textValue().isEmpty()) {
+            return error(400, "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.");
+          }
+          json.put("object", "list").put("model", call.model());
+          var data = json.putArray("data");
+          for (int i = (single ? 1 : input.size()) - 1; i >= 0; i--) {
+            JsonNode text = single ? input : input.get(i);
+            float[] vector = vector(text.isTextual() ? text.textValue() : Json.text(text), asked.path("dimensions").asInt(8));
+            ObjectNode item = data.addObject().put("object", "embedding").put("index", i);
+            if (asked.path("encoding_format").asText().equals("base64")) {
+              item.put("embedding", io.dromedary.chat.EmbeddingResponse.base64(vector));
+            } else {
+              floats(item.putArray("embedding"), vector, 1);
+            }
+          }
+          json.putObject("usage").put("prompt_tokens", inputTokens).put("total_tokens", inputTokens);
+        }
       }
-      json.putObject("usage").put("prompt_tokens", inputTokens).put("total_tokens", inputTokens);
-      return respond(200, "application/json", Json.text(json), "");
+      String text = Json.text(json);
+      return respond(200, "application/json", mood == Mood.JUNK || mood == Mood.TRUNCATED ? text.substring(0, text.length() / 2) : text, "");
+    }
+
+    private static void floats(com.fasterxml.jackson.databind.node.ArrayNode into, float[] vector, float scale) {
+      for (float number : vector) {
+        into.add(number * scale);
+      }
     }
 
     private boolean error(int status, String message) throws IOException {

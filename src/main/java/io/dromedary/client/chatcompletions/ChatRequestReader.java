@@ -50,11 +50,11 @@ public final class ChatRequestReader {
       json.remove(NOT_IN_MESSAGES);
     }
     rules.check(json);
-    Instant deadline = in.receivedAt().plus(timeout(in.header(TIMEOUT_HEADER)));
+    Instant deadline = in.receivedAt().plus(timeout(in.header(TIMEOUT_HEADER), defaultTimeout));
     return new ChatRequest(in.requestId(), json, hints(in.metadata()), in.receivedAt(), deadline, in.callerGone());
   }
 
-  private Duration timeout(@Nullable String header) {
+  static Duration timeout(@Nullable String header, Duration defaultTimeout) {
     if (header == null) {
       return defaultTimeout;
     }
@@ -72,7 +72,7 @@ public final class ChatRequestReader {
     return Duration.ofMillis(millis);
   }
 
-  private static Map<String, String> hints(Map<String, String> metadata) {
+  static Map<String, String> hints(Map<String, String> metadata) {
     Map<String, String> hints = null;
     for (Map.Entry<String, String> header : metadata.entrySet()) {
       String name = header.getKey();

@@ -4,6 +4,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.bedrock.AwsIdentity;
 import io.dromedary.provider.local.MiniLm;
 import io.dromedary.provider.sandbox.Sandbox;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
@@ -58,12 +59,12 @@ class ProviderWiring {
     List<ProviderAccount> accounts = new ArrayList<>();
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       DromedarySettings.Provider own = entry.getValue();
-      if (!own.apiKey().isBlank() || !own.probe().isBlank()) {
+      if (keyed(own) || !own.probe().isBlank()) {
         accounts.add(account(entry.getKey(), own, settings.providerDefaults()));
       }
     }
     ProviderAccounts all = new ProviderAccounts(accounts, watch, new Breakers(breakers));
-    boolean keyed = settings.providers().values().stream().anyMatch(provider -> !provider.apiKey().isBlank());
+    boolean keyed = settings.providers().values().stream().anyMatch(ProviderWiring::keyed);
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       if (entry.getValue().apiKey().isBlank() && !entry.getValue().probe().isBlank()) {
         all.answers(entry.getKey(), all.probe(entry.getKey(), entry.getValue().probe()));
@@ -132,6 +133,11 @@ class ProviderWiring {
         // Nothing is left to do.
       }
     };
+  }
+
+  /** Has the account a key, or AWS credentials to sign with? */
+  private static boolean keyed(DromedarySettings.Provider own) {
+    return !own.apiKey().isBlank() || AwsIdentity.named(own.identity()).found(System.getenv(), Path.of(System.getProperty("user.home", "")));
   }
 
   private static ProviderAccount account(String id, DromedarySettings.Provider own, DromedarySettings.ProviderDefaults rest) {

@@ -89,7 +89,7 @@ public final class ProviderClient {
     ProviderAccount account = accounts.account(provider);
     WireFormat.Outgoing outgoing = written(attempt, () -> wireFormat.write(request, model));
     attempt.dropped(outgoing.dropped());
-    String accepts = !request.stream() ? "application/json" : wireFormat.framing() == WireFormat.Framing.SSE ? "text/event-stream" : "application/x-ndjson";
+    String accepts = request.stream() ? wireFormat.framing().mediaType() : "application/json";
     long patience = patience(request, attempt, request.stream() ? account.firstTokenTimeout() : account.answerTimeout());
     Exchange exchange = new Exchange(request, attempt, outgoing, accepts, started, started + patience, request.stream() ? "its first token" : "an answer",
         sent -> sent ? Usage.counted(TokenCounter.input(request), 0) : Usage.NONE);
@@ -161,6 +161,7 @@ public final class ProviderClient {
   private final class Exchange {
     final ProviderHttp http = accounts.http(provider);
     final ProviderCall call;
+    private final WireFormat.Outgoing outgoing;
     private final HttpUriRequestBase post;
     private final Attempt attempt;
     private final long started;
@@ -172,6 +173,7 @@ public final class ProviderClient {
     boolean handedOver;
 
     Exchange(ModelRequest request, Attempt attempt, WireFormat.Outgoing outgoing, String accepts, long started, long deadline, String waitingFor, Charge charge) {
+      this.outgoing = outgoing;
       this.attempt = attempt;
       this.started = started;
       this.deadline = deadline;
@@ -184,7 +186,7 @@ public final class ProviderClient {
     <T> T run(Reading<T> reading) {
       boolean entered = false;
       try {
-        for (Map.Entry<String, String> header : wireFormat.authentication(accounts.account(provider).apiKey()).entrySet()) {
+        for (Map.Entry<String, String> header : wireFormat.headers(accounts.account(provider).apiKey(), "POST", http.uri(outgoing.path()), outgoing.body()).entrySet()) {
           post.setHeader(header.getKey(), header.getValue());
         }
         http.enter(deadline - System.nanoTime());

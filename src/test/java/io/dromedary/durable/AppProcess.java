@@ -50,6 +50,7 @@ final class AppProcess implements AutoCloseable {
     builder.environment().keySet().removeIf(name -> !List.of("PATH", "HOME", "LANG", "TMPDIR").contains(name));
     builder.environment().put("PORT", Integer.toString(port));
     builder.environment().put("OLLAMA_BASE_URL", "http://127.0.0.1:9");
+    builder.environment().put("BEDROCK_IDENTITY", "none");
     builder.environment().putAll(environment);
     AppProcess app = new AppProcess(builder.start(), log, port);
     app.awaitReady();

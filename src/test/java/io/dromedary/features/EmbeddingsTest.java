@@ -1,16 +1,22 @@
 package io.dromedary.features;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.openai.client.OpenAIClient;
+import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.errors.BadRequestException;
+import com.openai.models.embeddings.EmbeddingCreateParams;
 import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Mood;
+import io.dromedary.testing.OpenAiSchema;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,6 +74,9 @@ class EmbeddingsTest {
   static void assertVectors(Gateway.Answer answer, boolean base64, int dimensions, List<String> texts) {
     assertThat(answer.status()).as(answer.text()).isEqualTo(200);
     JsonNode json = answer.json();
+    if (!base64) {
+      OpenAiSchema.assertEmbeddings(json);
+    }
     assertThat(json.path("object").asText()).isEqualTo("list");
     assertThat(json.path("data")).hasSize(texts.size());
     for (int i = 0; i < texts.size(); i++) {
@@ -106,6 +115,26 @@ class EmbeddingsTest {
     assertThat(answer.header("x-dromedary-cost-usd")).isNotNull();
     assertThat(answer.header("x-dromedary-cache")).isEqualTo("miss");
     assertThat(answer.header("x-dromedary-strategy")).isEqualTo("embedding");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"openai/text-embedding-3-small", "mistral/mistral-embed", "gemini/gemini-embedding-001", "ollama/nomic-embed-text", "local/all-minilm-l6-v2"})
+  void openais_own_client_reads_the_vectors_whoever_made_them(String model) {
+    OpenAIClient client = OpenAIOkHttpClient.builder().baseUrl(gateway.url() + "/v1").apiKey("any").maxRetries(0).build();
+    try {
+      var params = EmbeddingCreateParams.builder().model(model).inputOfArrayOfStrings(List.of("sdk one", "sdk two"));
+      var byDefault = client.embeddings().create(params.build());
+      var numbers = client.embeddings().create(params.encodingFormat(EmbeddingCreateParams.EncodingFormat.FLOAT).build());
+      assertThat(byDefault.data()).hasSize(2);
+      assertThat(byDefault.usage().promptTokens()).isPositive();
+      for (int i = 0; i < 2; i++) {
+        assertThat(byDefault.data().get(i).index()).isEqualTo(i);
+        assertThat(byDefault.data().get(i).embedding()).hasSize(model.startsWith("local/") ? 384 : 8).isEqualTo(numbers.data().get(i).embedding());
+      }
+      assertThatThrownBy(() -> client.embeddings().create(EmbeddingCreateParams.builder().model(model).input("").build())).isInstanceOf(BadRequestException.class);
+    } finally {
+      client.close();
+    }
   }
 
   @Test
@@ -264,6 +293,7 @@ class EmbeddingsTest {
 
   private static void assertError(Gateway.Answer answer, int status, String param, String code) {
     assertThat(answer.status()).as(answer.text()).isEqualTo(status);
+    OpenAiSchema.assertError(answer.json());
     JsonNode error = answer.json().path("error");
     assertThat(error.path("message").asText()).isNotEmpty();
     assertThat(error.has("type") && error.has("param") && error.has("code")).as(answer.text()).isTrue();

@@ -12,6 +12,7 @@ import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.provider.WireFormat.Outgoing;
 import io.dromedary.provider.anthropic.AnthropicMessages;
+import io.dromedary.provider.bedrock.BedrockConverse;
 import io.dromedary.provider.gemini.GeminiGenerateContent;
 import io.dromedary.provider.ollama.OllamaChat;
 import io.dromedary.provider.openai.OpenAiChat;
@@ -64,6 +65,7 @@ class ProvidersTableTest {
     String provider = model.substring(0, model.indexOf('/'));
     return switch (provider) {
       case "anthropic" -> new AnthropicMessages();
+      case "bedrock" -> new BedrockConverse();
       case "gemini" -> new GeminiGenerateContent();
       case "ollama" -> new OllamaChat();
       default -> new OpenAiChat(provider);
@@ -152,7 +154,7 @@ class ProvidersTableTest {
   @Test
   void every_feature_has_a_word_for_every_provider() throws IOException {
     Table table = table();
-    assertThat(table.models().stream().map(id -> id.substring(0, id.indexOf('/')))).contains("openai", "groq", "mistral", "deepseek", "openrouter", "routellm", "anthropic", "gemini", "ollama");
+    assertThat(table.models().stream().map(id -> id.substring(0, id.indexOf('/')))).contains("openai", "groq", "mistral", "deepseek", "openrouter", "routellm", "azure", "bedrock", "anthropic", "gemini", "ollama");
     assertThat(table.rows()).hasSizeGreaterThan(40).allSatisfy(row -> assertThat(row.cells()).hasSameSizeAs(table.models()));
   }
 }

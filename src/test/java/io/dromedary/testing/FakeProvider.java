@@ -34,7 +34,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
+ * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Azure, Bedrock, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
  *
  * <pre>
  * try (FakeProvider openai = FakeProvider.openai().mood(Mood.BUSY).mood("gpt-4o", Mood.WELL).next(Mood.DOWN, Mood.WELL)) {
@@ -168,6 +168,13 @@ public final class FakeProvider implements AutoCloseable {
       if (models >= 0 && colon > models) {
         return URLDecoder.decode(path.substring(models + 8, colon), UTF_8);
       }
+      if (path.startsWith("/model/")) {
+        return URLDecoder.decode(path.substring(7, path.lastIndexOf('/')), UTF_8);
+      }
+      int deployments = path.indexOf("/deployments/");
+      if (deployments >= 0) {
+        return URLDecoder.decode(path.substring(deployments + 13, path.indexOf('/', deployments + 13)), UTF_8);
+      }
       return json.path("model").asText("");
     }
 
@@ -205,6 +212,7 @@ public final class FakeProvider implements AutoCloseable {
   private volatile boolean strict;
   private volatile boolean recording = true;
   private volatile @Nullable String key;
+  private volatile @Nullable String secretKey;
 
   private FakeProvider(Speech speech, int port) {
     this.speech = speech;
@@ -223,6 +231,14 @@ public final class FakeProvider implements AutoCloseable {
     return new FakeProvider(Speech.OPENAI, 0);
   }
 
+  public static FakeProvider azure() {
+    return new FakeProvider(Speech.AZURE, 0);
+  }
+
+  public static FakeProvider bedrock() {
+    return new FakeProvider(Speech.BEDROCK, 0);
+  }
+
   public static FakeProvider anthropic() {
     return new FakeProvider(Speech.ANTHROPIC, 0);
   }
@@ -235,9 +251,11 @@ public final class FakeProvider implements AutoCloseable {
     return new FakeProvider(Speech.OLLAMA, 0);
   }
 
-  /** By id: {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
+  /** By id: {@code azure}, {@code bedrock}, {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
   public static FakeProvider speaking(String provider, int port) {
     FakeProvider fake = new FakeProvider(switch (provider) {
+      case "azure" -> Speech.AZURE;
+      case "bedrock" -> Speech.BEDROCK;
       case "anthropic" -> Speech.ANTHROPIC;
       case "gemini" -> Speech.GEMINI;
       case "ollama" -> Speech.OLLAMA;
@@ -356,6 +374,12 @@ public final class FakeProvider implements AutoCloseable {
   /** Answers 401 to any other key. */
   public FakeProvider key(String key) {
     this.key = key;
+    return this;
+  }
+
+  /** Answers 403 to whatever is not signed with this secret, for {@code bedrock} in {@code us-east-1}. */
+  public FakeProvider signedWith(String secretKey) {
+    this.secretKey = secretKey;
     return this;
   }
 
@@ -605,6 +629,8 @@ public final class FakeProvider implements AutoCloseable {
       boolean gemini = path.contains(":generateContent") || path.contains(":streamGenerateContent");
       boolean known = switch (speech) {
         case OPENAI -> path.equals("/v1/chat/completions") || path.equals("/v1/embeddings");
+        case AZURE -> path.equals("/openai/v1/chat/completions") || path.startsWith("/openai/deployments/") && path.contains("/chat/completions?api-version=20");
+        case BEDROCK -> path.startsWith("/model/") && path.indexOf(':') < 0 && (path.endsWith("/converse") || path.endsWith("/converse-stream"));
         case ANTHROPIC -> path.equals("/v1/messages");
         case GEMINI -> (gemini || path.endsWith(":batchEmbedContents")) && path.startsWith("/v1beta/models/");
         case OLLAMA -> path.equals("/api/chat") || path.equals("/api/embed");
@@ -615,6 +641,9 @@ public final class FakeProvider implements AutoCloseable {
       if (key != null && !holdsKey(call)) {
         return error(401, "Incorrect API key provided");
       }
+      if (secretKey != null && !SigV4.isSigned(secretKey, "us-east-1", "bedrock", call.method(), path, call.headers(), call.body)) {
+        return error(403, "The request signature we calculated does not match the signature you provided.");
+      }
       if (!call.json().isObject()) {
         return error(400, "the body is no JSON object");
       }
@@ -622,6 +651,10 @@ public final class FakeProvider implements AutoCloseable {
       List<String> unknown = strict && !embeds ? unknownFields(call) : List.of();
       if (!unknown.isEmpty()) {
         return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
+      }
+      String complaint = strict && speech == Speech.BEDROCK ? ConverseRules.complaint(call.json()) : null;
+      if (complaint != null) {
+        return error(400, complaint);
       }
       Hand byHand = hand;
       if (byHand != null) {
@@ -668,6 +701,7 @@ public final class FakeProvider implements AutoCloseable {
 
     private boolean isStream(Call call) {
       return switch (speech) {
+        case BEDROCK -> call.path().endsWith("/converse-stream");
         case GEMINI -> call.path().contains(":streamGenerateContent");
         case OLLAMA -> call.json().path("stream").asBoolean(true);
         default -> call.json().path("stream").asBoolean(false);
@@ -869,7 +903,17 @@ public final class FakeProvider implements AutoCloseable {
 
     private boolean error(int status, String message) throws IOException {
       boolean hint = status == 429 && speech != Speech.GEMINI;
-      return respond(speech.status(status), "application/json", Json.text(speech.error(status, message)), hint ? "Retry-After: " + retryAfter + "\r\n" : "");
+      return respond(speech.status(status), "application/json", Json.text(speech.error(status, message)), (hint ? "Retry-After: " + retryAfter + "\r\n" : "") + (speech == Speech.BEDROCK ? "x-amzn-errortype: " + errorType(status) + "\r\n" : ""));
+    }
+
+    private static String errorType(int status) {
+      return switch (status) {
+        case 400 -> "ValidationException";
+        case 401, 403 -> "AccessDeniedException";
+        case 404 -> "ResourceNotFoundException";
+        case 429 -> "ThrottlingException";
+        default -> "ServiceUnavailableException";
+      };
     }
 
     private boolean respond(int status, String type, String body, String moreHeaders) throws IOException {
@@ -888,7 +932,7 @@ public final class FakeProvider implements AutoCloseable {
     }
 
     private void chunk(String text) throws IOException {
-      byte[] bytes = text.getBytes(UTF_8);
+      byte[] bytes = text.getBytes(speech == Speech.BEDROCK ? ISO_8859_1 : UTF_8);
       byte[] size = (Integer.toHexString(bytes.length) + "\r\n").getBytes(ISO_8859_1);
       byte[] whole = new byte[size.length + bytes.length + 2];
       System.arraycopy(size, 0, whole, 0, size.length);

@@ -49,7 +49,7 @@ import org.springframework.context.ApplicationContext;
  * </pre>
  */
 public final class Gateway implements AutoCloseable {
-  private static final List<String> KEYED = List.of("openai", "anthropic", "gemini", "groq", "mistral", "deepseek", "openrouter", "routellm");
+  private static final List<String> KEYED = List.of("openai", "anthropic", "gemini", "groq", "mistral", "deepseek", "openrouter", "routellm", "azure", "bedrock");
   private static final String NOBODY = "http://127.0.0.1:9";
 
   private final ServletWebServerApplicationContext context;
@@ -83,6 +83,7 @@ public final class Gateway implements AutoCloseable {
         settings.put("dromedary.providers." + provider + ".base-url", NOBODY);
       }
       settings.put("dromedary.providers.ollama.base-url", NOBODY);
+      settings.put("dromedary.providers.bedrock.identity", "none");
       settings.put("server.port", "0");
       settings.put("dromedary.database-url", "");
       settings.put("dromedary.cost-sink", "");

@@ -19,6 +19,7 @@ public final class OpenAiSchema {
   private static final JsonSchema CHUNK = schema("CreateChatCompletionStreamResponse");
   private static final JsonSchema ERROR = schema("ErrorResponse");
   private static final JsonSchema MODELS = schema("ListModelsResponse");
+  private static final JsonSchema EMBEDDINGS = schema("CreateEmbeddingResponse");
 
   private OpenAiSchema() {}
 
@@ -45,6 +46,11 @@ public final class OpenAiSchema {
 
   public static void assertModels(JsonNode json) {
     conforms(MODELS, json);
+  }
+
+  /** Vectors as numbers; the schema does not know of base64, which OpenAI's own service and clients speak. */
+  public static void assertEmbeddings(JsonNode json) {
+    conforms(EMBEDDINGS, json);
   }
 
   /** A whole HTTP answer, good or bad: one of the two, and nothing else. */

@@ -101,6 +101,52 @@ enum Speech {
     }
   },
 
+  /** OpenAI's, with content filters. */
+  AZURE {
+    @Override String whole(Said said) {
+      ObjectNode json = json(OPENAI.whole(said));
+      json.putArray("prompt_filter_results").add(filtered());
+      ((ObjectNode) json.at("/choices/0")).set("content_filter_results", filtered().get("content_filter_results"));
+      return Json.text(json);
+    }
+
+    private ObjectNode filtered() {
+      return json("{'prompt_index':0,'content_filter_results':{'hate':{'filtered':false,'severity':'safe'}}}");
+    }
+
+    @Override List<String> opening(Said said) {
+      ObjectNode first = json("{'choices':[],'created':0,'id':'','model':'','object':''}");
+      first.putArray("prompt_filter_results").add(filtered());
+      List<String> frames = new ArrayList<>(List.of(sse(null, first)));
+      frames.addAll(OPENAI.opening(said));
+      return frames;
+    }
+
+    @Override String word(Said said, int index, String word) {
+      return OPENAI.word(said, index, word);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      return OPENAI.toolCall(said);
+    }
+
+    @Override List<String> ending(Said said) {
+      return OPENAI.ending(said);
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      ObjectNode json = Json.object();
+      json.putObject("error").put("code", String.valueOf(status)).put("message", message);
+      return json;
+    }
+
+    @Override Set<String> fields() {
+      Set<String> fields = new java.util.HashSet<>(OPENAI.fields());
+      fields.add("data_sources");
+      return fields;
+    }
+  },
+
   ANTHROPIC {
     private ObjectNode usage(long input, long output) {
       return Json.object().put("input_tokens", input).put("cache_creation_input_tokens", 0).put("cache_read_input_tokens", 0).put("output_tokens", output);
@@ -275,6 +321,92 @@ enum Speech {
     }
   },
 
+  /** Frames are bytes, one character each. */
+  BEDROCK {
+    private String frame(String event, JsonNode json) {
+      return new String(EventStream.message(event, Json.text(json)), java.nio.charset.StandardCharsets.ISO_8859_1);
+    }
+
+    private String stop(int index) {
+      return frame("contentBlockStop", Json.object().put("contentBlockIndex", index));
+    }
+
+    private ObjectNode usage(Said said) {
+      return Json.object().put("inputTokens", said.input()).put("outputTokens", said.output()).put("totalTokens", said.input() + said.output());
+    }
+
+    @Override String whole(Said said) {
+      ObjectNode json = Json.object();
+      ArrayNode blocks = json.putObject("output").putObject("message").put("role", "assistant").putArray("content");
+      if (said.tools().isEmpty()) {
+        blocks.addObject().put("text", said.text());
+      }
+      for (Tool tool : said.tools()) {
+        blocks.addObject().putObject("toolUse").put("toolUseId", "tooluse_fake" + blocks.size()).put("name", tool.name()).set("input", json(tool.arguments()));
+      }
+      json.put("stopReason", said.tools().isEmpty() ? "end_turn" : "tool_use");
+      if (said.input() != null) {
+        json.set("usage", usage(said));
+      }
+      json.putObject("metrics").put("latencyMs", 1);
+      return Json.text(json);
+    }
+
+    @Override List<String> opening(Said said) {
+      return List.of(frame("messageStart", json("{'role':'assistant'}")));
+    }
+
+    @Override String word(Said said, int index, String word) {
+      ObjectNode json = json("{'contentBlockIndex':0,'delta':{},'p':'abcdef'}");
+      ((ObjectNode) json.get("delta")).put("text", word);
+      return frame("contentBlockDelta", json);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      List<String> frames = new ArrayList<>(4);
+      for (int i = 0; i < said.tools().size(); i++) {
+        Tool tool = said.tools().get(i);
+        ObjectNode start = Json.object().put("contentBlockIndex", i);
+        start.putObject("start").putObject("toolUse").put("toolUseId", "tooluse_fake" + (i + 1)).put("name", tool.name());
+        ObjectNode delta = Json.object().put("contentBlockIndex", i);
+        delta.putObject("delta").putObject("toolUse").put("input", tool.arguments());
+        frames.add((i == 0 ? "" : stop(i - 1)) + frame("contentBlockStart", start));
+        frames.add(frame("contentBlockDelta", delta));
+      }
+      return frames;
+    }
+
+    @Override List<String> ending(Said said) {
+      ObjectNode last = json("{'metrics':{'latencyMs':1}}");
+      if (said.input() != null) {
+        last.set("usage", usage(said));
+      }
+      return List.of(stop(Math.max(0, said.tools().size() - 1)), frame("messageStop", Json.object().put("stopReason", said.tools().isEmpty() ? "end_turn" : "tool_use")), frame("metadata", last));
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      return Json.object().put("message", message);
+    }
+
+    @Override String errorFrame(String message) {
+      return frame("exception:serviceUnavailableException", error(503, message));
+    }
+
+    @Override String brokenFrame() {
+      String whole = frame("messageStart", json("{'role':'assistant'}"));
+      return whole.substring(0, whole.length() - 6) + "X" + whole.substring(whole.length() - 5);
+    }
+
+    @Override int status(int status) {
+      return status == 401 ? 403 : status;
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "additionalModelRequestFields", "promptVariables", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig",
+          "serviceTier", "outputConfig");
+    }
+  },
+
   OLLAMA {
     private ObjectNode line(Said said, String content, boolean done) {
       ObjectNode json = Json.object().put("model", said.model()).put("created_at", "2026-11-20T10:00:00.000000000Z");
@@ -366,7 +498,7 @@ enum Speech {
   }
 
   String streamType() {
-    return this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
+    return this == BEDROCK ? "application/vnd.amazon.eventstream" : this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
   }
 
   private static String sse(@Nullable String event, JsonNode json) {

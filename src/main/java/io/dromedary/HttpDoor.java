@@ -7,11 +7,16 @@ import io.dromedary.server.Gate;
 import io.dromedary.server.HttpEntry;
 import io.dromedary.server.JsonErrorValve;
 import io.dromedary.server.Readiness;
+import io.dromedary.server.RequestThreads;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Producer;
 import org.apache.catalina.core.StandardHost;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnJava;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.autoconfigure.web.ServerProperties;
+import org.springframework.boot.system.JavaVersion;
 import org.springframework.boot.web.embedded.tomcat.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
@@ -41,6 +46,19 @@ class HttpDoor {
         connector.setProperty("rejectIllegalHeader", "true");
       });
     };
+  }
+
+  /** Only where the JVM has no virtual threads; there Spring Boot gives Tomcat those ({@code spring.threads.virtual.enabled}). */
+  @Bean(destroyMethod = "shutdownNow")
+  @ConditionalOnJava(range = ConditionalOnJava.Range.OLDER_THAN, value = JavaVersion.TWENTY_ONE)
+  RequestThreads dromedaryRequestThreads(ServerProperties server) {
+    return new RequestThreads(server.getTomcat().getThreads().getMax());
+  }
+
+  @Bean
+  @ConditionalOnBean(RequestThreads.class)
+  WebServerFactoryCustomizer<TomcatServletWebServerFactory> dromedaryTomcatThreads(RequestThreads threads) {
+    return factory -> factory.addConnectorCustomizers(connector -> connector.getProtocolHandler().setExecutor(threads));
   }
 
   @Bean

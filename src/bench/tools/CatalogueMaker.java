@@ -249,6 +249,7 @@ final class CatalogueMaker {
       ollama/gpt-oss:20b chat 131072 0 0.60 700 tools,reasoning
       ollama/deepseek-r1 chat 131072 0 0.52 2000 reasoning
       ollama/nomic-embed-text embedding 2048 0 0.50 50 -
+      local/all-minilm-l6-v2 embedding 509 0 0.45 10 -
       sandbox/echo chat 1000000 0 0.01 1 tools,parallel_tools,tool_choice,vision,json_schema
       routellm/route-llm chat 0 0 0.80 1500 tools,parallel_tools,tool_choice,vision,pdf,json_schema
       """;
@@ -352,7 +353,7 @@ final class CatalogueMaker {
 
   private static Set<String> tags(String provider) {
     return switch (provider) {
-      case "ollama", "sandbox" -> Set.of("local");
+      case "ollama", "sandbox", "local" -> Set.of("local");
       case "mistral" -> Set.of("eu");
       default -> Set.of();
     };
@@ -486,7 +487,7 @@ final class CatalogueMaker {
   }
 
   private static void prices(StringBuilder out, String id, String provider, Map<?, ?> model) {
-    boolean free = provider.equals("ollama") || provider.equals("sandbox");
+    boolean free = provider.equals("ollama") || provider.equals("sandbox") || provider.equals("local");
     if (model.get("in") == null || (model.containsKey("zero_price_unverified") && !free)) {
       return;
     }

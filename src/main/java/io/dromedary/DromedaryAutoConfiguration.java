@@ -11,6 +11,7 @@ import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
+import io.dromedary.camel.Egress;
 import io.dromedary.camel.Ingress;
 import io.dromedary.camel.RankedFailover;
 import io.dromedary.camel.RecalledAnswer;
@@ -19,6 +20,8 @@ import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.client.Problems;
 import io.dromedary.client.chatcompletions.ChatRequestReader;
+import io.dromedary.client.chatcompletions.EmbeddingRequestReader;
+import io.dromedary.client.chatcompletions.ErrorFormat;
 import io.dromedary.client.chatcompletions.ModelList;
 import io.dromedary.client.chatcompletions.Replies;
 import io.dromedary.insight.RequestMetrics;
@@ -31,16 +34,17 @@ import io.dromedary.server.HttpEntry;
 import io.dromedary.server.Readiness;
 import io.dromedary.spend.Accountant;
 import io.dromedary.spend.AttemptBook;
+import io.dromedary.spend.Idempotency;
+import io.dromedary.spend.IdempotentRequests;
+import io.dromedary.spend.InteractionLog;
 import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Outbox;
 import io.dromedary.spend.Reports;
 import io.dromedary.spend.Store;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
 import io.micrometer.core.instrument.MeterRegistry;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.CamelContext;
@@ -49,6 +53,7 @@ import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
 
@@ -70,7 +75,7 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness, CostRelays relays) {
+  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness, CostRelays relays, Ledger ledger) {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
@@ -84,6 +89,7 @@ public class DromedaryAutoConfiguration {
         } catch (Exception e) {
           throw new IllegalStateException("the relay of cost events cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK)", e);
         }
+        readiness.watch("ledger", ledger::available);
         readiness.ready("routes");
       }
     };
@@ -102,23 +108,33 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
+  Egress egress() {
+    return new Egress();
+  }
+
+  @Bean
   BodyBudget bodyBudget(DromedarySettings settings) {
     return new BodyBudget(settings.limits().bodiesBeingRead(), Runtime.getRuntime().maxMemory() / 4);
   }
 
   @Bean
-  AdminToken adminToken(DromedarySettings settings) throws IOException {
-    return AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT));
+  AdminToken adminToken(DromedarySettings settings) {
+    return StartFailures.told(() -> AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT)));
   }
 
   @Bean
   CallerRegistry callerRegistry(AdminToken adminToken, Clock clock) {
-    return new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock);
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock));
   }
 
   @Bean
   ChatRequestReader chatRequestReader(DromedarySettings settings) {
     return new ChatRequestReader(settings.timeouts().request(), settings.limits().maxMessages(), settings.limits().maxN());
+  }
+
+  @Bean
+  EmbeddingRequestReader embeddingRequestReader(DromedarySettings settings) {
+    return new EmbeddingRequestReader(settings.timeouts().request());
   }
 
   @Bean
@@ -182,7 +198,7 @@ public class DromedaryAutoConfiguration {
 
   @Bean(destroyMethod = "close")
   Store store(DromedarySettings settings) {
-    return Store.open(Path.of(settings.stateDir()), settings.databaseUrl().isBlank() ? null : settings.databaseUrl());
+    return StartFailures.told(() -> Store.open(Path.of(settings.stateDir()), settings.databaseUrl().isBlank() ? null : settings.databaseUrl()));
   }
 
   @Bean
@@ -196,12 +212,29 @@ public class DromedaryAutoConfiguration {
   }
 
   private static Map<String, String> sinks(DromedarySettings settings) {
-    return CostRelays.named(Arrays.stream(settings.costSink().split(",")).map(String::strip).filter(sink -> !sink.isEmpty()).toList());
+    return CostRelays.named(CostRelays.split(settings.costSink()));
   }
 
   @Bean(destroyMethod = "close")
   Ledger ledger(Store store, Outbox outbox, Clock clock) {
     return new Ledger(store, outbox, clock);
+  }
+
+  /** After the ledger, whose start frees the keys of requests that were killed. */
+  @Bean
+  @DependsOn("ledger")
+  Idempotency idempotency(Store store, Clock clock) {
+    return new Idempotency(store, clock);
+  }
+
+  @Bean
+  IdempotentRequests idempotentRequests(Idempotency idempotency, Clock clock) {
+    return new IdempotentRequests(idempotency, clock, Problems::of, new ErrorFormat()::openAi);
+  }
+
+  @Bean
+  InteractionLog interactionLog(Store store, DromedarySettings settings, Clock clock) {
+    return new InteractionLog(store, settings.interactionLog().retention(), clock);
   }
 
   @Bean

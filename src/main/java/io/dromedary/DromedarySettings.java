@@ -28,8 +28,8 @@ public record DromedarySettings(@DefaultValue("development") String profile, @De
   public record ProviderDefaults(@DefaultValue("64") int maxConcurrent, @DefaultValue("1500") int maxStreams, @DefaultValue("3s") Duration connectTimeout, @DefaultValue("1s") Duration permitWait,
       @DefaultValue("20s") Duration firstTokenTimeout, @DefaultValue("60s") Duration answerTimeout, @DefaultValue("60s") Duration idleTimeout) {}
 
-  /** One account; what it leaves out is taken from the defaults. */
-  public record Provider(@DefaultValue("") String baseUrl, @DefaultValue("") String apiKey, @DefaultValue("") String probe, @Nullable Integer maxConcurrent, @Nullable Integer maxStreams,
+  /** One account; what it leaves out is taken from the defaults. {@code identity} says where AWS credentials may come from, {@code none} for all who are not AWS. */
+  public record Provider(@DefaultValue("") String baseUrl, @DefaultValue("") String apiKey, @DefaultValue("") String probe, @DefaultValue("none") String identity, @Nullable Integer maxConcurrent, @Nullable Integer maxStreams,
       @Nullable Duration connectTimeout, @Nullable Duration permitWait, @Nullable Duration firstTokenTimeout, @Nullable Duration answerTimeout, @Nullable Duration idleTimeout) {
     @Override
     public String toString() {

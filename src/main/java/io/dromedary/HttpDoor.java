@@ -35,6 +35,8 @@ class HttpDoor {
       });
       factory.addConnectorCustomizers(connector -> {
         connector.setXpoweredBy(false);
+        // OpenAI's clients ask for GET /v1/models/openai%2Fgpt-4o
+        connector.setEncodedSolidusHandling("passthrough");
         // A request that is refused with its body unread may be followed by another on the same connection only if the rest is small.
         connector.setProperty("rejectIllegalHeader", "true");
       });

@@ -4,10 +4,13 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.bedrock.AwsIdentity;
+import io.dromedary.provider.local.MiniLm;
 import io.dromedary.provider.sandbox.Sandbox;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,12 +59,12 @@ class ProviderWiring {
     List<ProviderAccount> accounts = new ArrayList<>();
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       DromedarySettings.Provider own = entry.getValue();
-      if (!own.apiKey().isBlank() || !own.probe().isBlank()) {
+      if (keyed(own) || !own.probe().isBlank()) {
         accounts.add(account(entry.getKey(), own, settings.providerDefaults()));
       }
     }
     ProviderAccounts all = new ProviderAccounts(accounts, watch, new Breakers(breakers));
-    boolean keyed = settings.providers().values().stream().anyMatch(provider -> !provider.apiKey().isBlank());
+    boolean keyed = settings.providers().values().stream().anyMatch(ProviderWiring::keyed);
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       if (entry.getValue().apiKey().isBlank() && !entry.getValue().probe().isBlank()) {
         all.answers(entry.getKey(), all.probe(entry.getKey(), entry.getValue().probe()));
@@ -70,6 +73,9 @@ class ProviderWiring {
     boolean anyone = keyed || accounts.stream().anyMatch(account -> all.active(account.id()));
     if (!anyone || settings.sandbox()) {
       all.addInProcess(SANDBOX);
+    }
+    if (MiniLm.present()) {
+      all.addInProcess(MiniLm.PROVIDER);
     }
     if (!anyone) {
       LOG.warn("no provider has a key and no Ollama answers: the SANDBOX serves, it asks no model. Set OPENAI_API_KEY (and OPENAI_BASE_URL for another compatible server) or another provider's key, see README");
@@ -106,6 +112,11 @@ class ProviderWiring {
     return new Sandbox();
   }
 
+  @Bean(destroyMethod = "close")
+  MiniLm miniLm(DromedarySettings settings) {
+    return new MiniLm(Math.max(1, Runtime.getRuntime().availableProcessors() / 2), Path.of(settings.stateDir(), "native"));
+  }
+
   /** Each account's breaker under the name its Kamelet looks for. */
   @Bean
   CamelContextConfiguration providerBreakers(DromedarySettings settings, CircuitBreakerRegistry breakers) {
@@ -122,6 +133,11 @@ class ProviderWiring {
         // Nothing is left to do.
       }
     };
+  }
+
+  /** Has the account a key, or AWS credentials to sign with? */
+  private static boolean keyed(DromedarySettings.Provider own) {
+    return !own.apiKey().isBlank() || AwsIdentity.named(own.identity()).found(System.getenv(), Path.of(System.getProperty("user.home", "")));
   }
 
   private static ProviderAccount account(String id, DromedarySettings.Provider own, DromedarySettings.ProviderDefaults rest) {

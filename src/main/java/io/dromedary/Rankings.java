@@ -6,6 +6,7 @@ import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.CandidateRanking;
+import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedLatency;
 import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
@@ -13,10 +14,12 @@ import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Accountant;
 import java.util.List;
 import java.util.Set;
+import org.apache.camel.CamelContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Lazy;
 
 /** Sizing requests up, ranking models, failing over. */
 @Configuration(proxyBeanMethods = false)
@@ -48,6 +51,12 @@ class Rankings {
   @Bean
   CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts) {
     return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR);
+  }
+
+  /** A provider embeds when there is a route {@code embeddings-<provider>}. */
+  @Bean
+  EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context) {
+    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null);
   }
 
   @Bean

@@ -7,6 +7,9 @@ import java.util.Set;
 
 /** Refuses to start where that would be unsafe, and says all reasons at once. */
 public final class ProductionCheck {
+  /** Neither answers a chat: one invents, the other embeds. */
+  private static final Set<String> IN_PROCESS = Set.of("sandbox", "local");
+
   /**
    * What is about to start.
    *
@@ -48,7 +51,7 @@ public final class ProductionCheck {
     if (!settings.adminTokenFromEnvironment()) {
       reasons.add("the admin token was made up at the first start: set " + AdminToken.ENVIRONMENT + " from your secret store");
     }
-    if (settings.providers().isEmpty() || settings.providers().equals(Set.of("sandbox"))) {
+    if (IN_PROCESS.containsAll(settings.providers())) {
       reasons.add("no provider takes part but the sandbox, which invents its answers: set a provider's key, such as OPENAI_API_KEY");
     }
     if (settings.stateDirPermissions().stream().anyMatch(OTHERS::contains)) {

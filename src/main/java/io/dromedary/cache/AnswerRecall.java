@@ -4,9 +4,10 @@ import io.dromedary.catalog.Bill;
 import io.dromedary.catalog.Recall;
 import io.dromedary.chat.Answer;
 import io.dromedary.chat.Caller;
-import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
+import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.KeptResponse;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import java.time.Clock;
@@ -30,7 +31,7 @@ public final class AnswerRecall {
   }
 
   /** @throws Problem 400 for a cache header that means nothing */
-  public Recall begin(Caller caller, ChatRequest request) {
+  public Recall begin(Caller caller, ModelRequest request) {
     CachePolicy.Mode mode = policy.mode(request);
     boolean touches = enabled && (mode.reads() || mode.stores());
     return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(caller.project(), request) : "");
@@ -44,7 +45,7 @@ public final class AnswerRecall {
    * @throws Problem 404 when only the cache may be asked
    * @throws RuntimeException the failure of the equal request that was waited for
    */
-  public @Nullable KeptResponse recall(Recall recall, @Nullable CachedAnswer found, ChatRequest request) {
+  public @Nullable KeptResponse recall(Recall recall, @Nullable CachedAnswer found, ModelRequest request) {
     Recollection recollection = (Recollection) recall;
     CachedAnswer recalled = found != null ? found.hit() : waited(recollection, request);
     if (recalled == null) {
@@ -54,7 +55,7 @@ public final class AnswerRecall {
     return recalled.kept();
   }
 
-  private @Nullable CachedAnswer waited(Recollection recollection, ChatRequest request) {
+  private @Nullable CachedAnswer waited(Recollection recollection, ModelRequest request) {
     if (recollection.mode() == CachePolicy.Mode.ONLY) {
       throw policy.notInCache();
     }
@@ -75,15 +76,24 @@ public final class AnswerRecall {
     return now.hit();
   }
 
+  private @Nullable CachedAnswer kept(Caller caller, @Nullable Answer answer, Bill bill) {
+    Instant now = Instant.now(clock);
+    if (answer instanceof ChatResponse whole) {
+      return CachedAnswer.of(caller.project(), whole, bill.servedModel(), bill.provider(), bill.cost(), now);
+    }
+    return answer instanceof EmbeddingResponse vectors ? CachedAnswer.of(caller.project(), vectors, bill.servedModel(), bill.provider(), bill.cost(), now) : null;
+  }
+
   /** The request is over: keeps its answer if it is whole and good, and tells those that wait for it. */
   public void over(@Nullable Recall recall, @Nullable Caller caller, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
     if (!(recall instanceof Recollection recollection)) {
       return;
     }
     Coalescer.Turn turn = recollection.turn();
-    if (bill != null && !recollection.hit() && "ok".equals(bill.status()) && answer instanceof ChatResponse whole && caller != null && (turn != null || recollection.mode().stores())) {
-      CachedAnswer kept = CachedAnswer.of(caller.project(), whole, bill.servedModel(), bill.provider(), bill.cost(), Instant.now(clock));
-      if (recollection.mode().stores() && policy.keeps(whole) && policy.keeps(kept)) {
+    boolean good = bill != null && !recollection.hit() && "ok".equals(bill.status()) && caller != null && (turn != null || recollection.mode().stores());
+    CachedAnswer kept = good ? kept(caller, answer, bill) : null;
+    if (kept != null) {
+      if (recollection.mode().stores() && (!(answer instanceof ChatResponse chat) || policy.keeps(chat)) && policy.keeps(kept)) {
         cache.put(recollection.key(), kept);
       }
       if (turn != null) {

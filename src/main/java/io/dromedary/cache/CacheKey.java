@@ -2,8 +2,9 @@ package io.dromedary.cache;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.ModelRequest;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
@@ -30,6 +31,8 @@ public final class CacheKey {
   private static final String PREFERENCE = "x-dromedary-preference";
   /** Changes when the encoding does, so that old keys never match. */
   private static final String VERSION = "dromedary-answer-1";
+  /** The same body means something else at another door. */
+  private static final String VECTORS = "dromedary-vectors-1";
 
   private static final ObjectNode EMPTY = Json.object();
 
@@ -40,9 +43,9 @@ public final class CacheKey {
    *
    * @param project whose answers it may share; projects that agreed to share use one name
    */
-  public static String of(String project, ChatRequest request) {
+  public static String of(String project, ModelRequest request) {
     Hasher hasher = new Hasher();
-    hasher.string(VERSION);
+    hasher.string(request instanceof EmbeddingRequest ? VECTORS : VERSION);
     hasher.string(project);
     String preference = request.hint(PREFERENCE);
     hasher.string(preference == null ? "" : preference);

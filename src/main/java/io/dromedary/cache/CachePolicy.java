@@ -1,8 +1,8 @@
 package io.dromedary.cache;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import org.jspecify.annotations.Nullable;
 
@@ -62,7 +62,7 @@ public final class CachePolicy {
   }
 
   /** @throws Problem 400 naming the header and its values */
-  public Mode mode(ChatRequest request) {
+  public Mode mode(ModelRequest request) {
     Mode mode = mode(request.hint(HEADER));
     boolean tooWarm = request.json().path("temperature").asDouble(0) > maxTemperature;
     return mode == Mode.USE && tooWarm ? Mode.NO_STORE : mode;

@@ -1,6 +1,7 @@
 package io.dromedary.cache;
 
 import io.dromedary.chat.ChatResponse;
+import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.KeptResponse;
 import io.dromedary.chat.Usage;
@@ -24,7 +25,7 @@ public final class CachedAnswer {
 
   /**
    * @param project whose answer it is, for purging
-   * @param body the {@code chat.completion} as JSON bytes; not copied, must not be changed
+   * @param body the {@code chat.completion} or list of embeddings as JSON bytes; not copied, must not be changed
    * @param usage what the original call used
    * @param model {@code provider/name} that answered
    * @param cost what the original call cost: what a hit saves
@@ -41,6 +42,10 @@ public final class CachedAnswer {
 
   public static CachedAnswer of(String project, ChatResponse answer, String model, String provider, Usd cost, Instant storedAt) {
     return new CachedAnswer(project, Json.bytes(answer.json()), answer.usage(), model, provider, cost, storedAt);
+  }
+
+  public static CachedAnswer of(String project, EmbeddingResponse answer, String model, String provider, Usd cost, Instant storedAt) {
+    return new CachedAnswer(project, answer.bytes(), answer.usage(), model, provider, cost, storedAt);
   }
 
   /** The bytes to send to who did not ask for a stream; not to be changed. */

@@ -2,40 +2,93 @@ package io.dromedary.camel;
 
 import io.dromedary.spend.CostEvent;
 import io.dromedary.spend.Outbox;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.camel.CamelContext;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.builder.TemplatedRouteBuilder;
+import org.apache.camel.support.DefaultEndpoint;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The relays of cost events: one route per configured sink, made from the template {@code relay-cost-events} at the start. Their mailboxes hold one wake-up and drop the rest: a relay that is awake looks again anyway. */
+/**
+ * The relays of cost events: one route per configured sink, made from the template {@code relay-cost-events} at the start. Their mailboxes hold one wake-up and drop the rest: a relay that is awake looks again anyway.
+ *
+ * <p>A batch ends at the first event that does not arrive: what is behind it goes back, and its sink is left alone for 1, 2, 4 ... at most 60 s, so that a dead sink costs one try at a time. The event itself has a wait of
+ * its own in the outbox, so that one which a sink never takes holds up no other. What arrived is struck off a second's worth at a time; a crash in between sends it again, and its id tells.
+ */
 public final class CostRelays {
   private static final Logger LOG = LoggerFactory.getLogger(CostRelays.class);
   private static final int BATCH = 100;
   private static final String MAILBOX = "seda:cost-relay-%d?size=1&discardWhenFull=true&waitForTaskToComplete=Never";
+  private static final long STRIKE_OFF_NANOS = 1_000_000_000;
+  private static final long LONGEST_PAUSE_SECONDS = 60;
 
   private final Outbox outbox;
-  private final List<String> names;
-  private final List<String> uris;
+  private final List<Relay> relays = new ArrayList<>();
   private final String addresses;
-  private final boolean[] claimedFull;
   private ProducerTemplate mail;
+
+  /** One sink's state; but for {@code woken}, only its relay's thread touches it. */
+  private static final class Relay implements Iterator<CostEvent> {
+    final String name;
+    final String uri;
+    final AtomicBoolean woken = new AtomicBoolean();
+    final ArrayDeque<CostEvent> waiting = new ArrayDeque<>();
+    final List<Long> arrived = new ArrayList<>();
+    boolean full;
+    int failures;
+    long pausedUntil = System.nanoTime();
+    long struckOff;
+
+    Relay(String name, String uri) {
+      this.name = name;
+      this.uri = uri;
+    }
+
+    @Override
+    public boolean hasNext() {
+      return !waiting.isEmpty();
+    }
+
+    @Override
+    public CostEvent next() {
+      return waiting.remove();
+    }
+  }
 
   /** @param sinks Camel URIs by name; see {@link #named} */
   public CostRelays(Outbox outbox, Map<String, String> sinks) {
     this.outbox = outbox;
-    this.names = List.copyOf(sinks.keySet());
-    this.uris = List.copyOf(sinks.values());
-    this.claimedFull = new boolean[names.size()];
     List<String> all = new ArrayList<>();
-    for (int i = 0; i < names.size(); i++) {
-      all.add(String.format(MAILBOX, i));
-    }
+    sinks.forEach((name, uri) -> {
+      all.add(String.format(MAILBOX, relays.size()));
+      // a route template eats backslashes, as in appendChars=\\n
+      relays.add(new Relay(name, uri.contains("RAW(") ? uri : uri.replace("\\", "%5C")));
+    });
     this.addresses = String.join(",", all);
+  }
+
+  /** The URIs of a list by commas. A comma within a URI, as in a list of Kafka's brokers, divides nothing: what follows it is no URI but {@code host:port}. */
+  public static List<String> split(String sinks) {
+    List<String> uris = new ArrayList<>();
+    for (String part : sinks.split(",")) {
+      int colon = part.indexOf(':');
+      boolean uri = colon > 0 && colon + 1 < part.length() && !Character.isDigit(part.charAt(colon + 1));
+      if (uri || uris.isEmpty()) {
+        uris.add(part.strip());
+      } else {
+        uris.set(uris.size() - 1, uris.get(uris.size() - 1) + "," + part.strip());
+      }
+    }
+    uris.removeIf(String::isEmpty);
+    return uris;
   }
 
   /** Names each sink by its URI without parameters, which may hold secrets: the name is kept in the outbox. */
@@ -53,12 +106,19 @@ public final class CostRelays {
     return named;
   }
 
-  /** Adds a route for each sink. */
+  /** Adds a route for each sink. A sink that cannot be reached now is no reason not to start: it is connected to by its first event. @throws Exception for a URI that is wrong */
   public void start(CamelContext context) throws Exception {
     mail = context.createProducerTemplate();
-    for (int i = 0; i < names.size(); i++) {
-      TemplatedRouteBuilder.builder(context, "relay-cost-events").routeId("relay-cost-events-" + i).parameter("number", i).parameter("sink", uris.get(i)).add();
-      LOG.info("cost events go to {}", names.get(i));
+    for (int i = 0; i < relays.size(); i++) {
+      Relay relay = relays.get(i);
+      if (context.getEndpoint(relay.uri) instanceof DefaultEndpoint endpoint) {
+        endpoint.setLazyStartProducer(true);
+      }
+      TemplatedRouteBuilder.builder(context, "relay-cost-events").routeId("relay-cost-events-" + i).parameter("number", i).parameter("sink", relay.uri).add();
+      LOG.info("cost events go to {}", relay.name);
+    }
+    for (String orphan : outbox.orphans()) {
+      LOG.warn("cost events wait for `{}`, which is no longer a sink; they are kept until it is one again", orphan);
     }
   }
 
@@ -67,26 +127,90 @@ public final class CostRelays {
     return addresses;
   }
 
-  /** Claims the next events of one sink. */
-  public List<CostEvent> claim(int number) {
-    List<CostEvent> events = outbox.next(BATCH, names.get(number));
-    claimedFull[number] = events.size() == BATCH;
-    return events;
+  /** Is there a relay that nobody has woken since it last looked? Asking is promising to wake them. Costs nothing without sinks. */
+  public boolean asleep() {
+    boolean any = false;
+    for (int i = 0; i < relays.size(); i++) {
+      AtomicBoolean woken = relays.get(i).woken;
+      any |= !woken.get() && woken.compareAndSet(false, true);
+    }
+    return any;
   }
 
-  public void delivered(CostEvent event) {
-    outbox.delivered(List.of(event.id()));
+  /** Claims the next events of one sink, to be sent one by one until one fails. */
+  public Iterator<CostEvent> claim(int number) {
+    Relay relay = relays.get(number);
+    // first: an event that is written from now on wakes it again
+    relay.woken.set(false);
+    relay.waiting.clear();
+    relay.full = false;
+    if (System.nanoTime() - relay.pausedUntil < 0) {
+      return relay;
+    }
+    try {
+      List<CostEvent> events = outbox.next(BATCH, relay.name);
+      relay.full = events.size() == BATCH;
+      relay.waiting.addAll(events);
+      relay.struckOff = System.nanoTime();
+    } catch (IllegalStateException storeIsDown) {
+      pause(relay);
+      LOG.warn("no cost events for {} just now: {}", relay.name, storeIsDown.getMessage());
+    }
+    return relay;
   }
 
-  public void failed(CostEvent event, Exception reason) {
-    LOG.warn("cost event {} did not reach {} (try {}): {}", event.eventId(), event.sink(), event.tries() + 1, reason.getClass().getSimpleName());
-    outbox.failed(event.id(), reason.getClass().getSimpleName());
+  public void delivered(int number, CostEvent event) {
+    Relay relay = relays.get(number);
+    relay.failures = 0;
+    relay.arrived.add(event.id());
+    if (System.nanoTime() - relay.struckOff > STRIKE_OFF_NANOS) {
+      strikeOff(relay);
+    }
   }
 
-  /** Wakes the relay again when its last claim was full. */
+  /** It did not arrive: it goes back, with all that is behind it. */
+  public void failed(int number, CostEvent event, Exception reason) {
+    Relay relay = relays.get(number);
+    List<Long> behind = new ArrayList<>();
+    relay.waiting.forEach(other -> behind.add(other.id()));
+    relay.waiting.clear();
+    relay.full = false;
+    pause(relay);
+    LOG.warn("cost event {} did not reach {} (try {}): {}; {} s until the next try", event.eventId(), event.sink(), event.tries() + 1, reason.getClass().getSimpleName(), pauseSeconds(relay));
+    try {
+      outbox.failed(event.id(), reason.getClass().getSimpleName());
+      outbox.release(behind, relay.name);
+    } catch (IllegalStateException storeIsDown) {
+      LOG.warn("cost events for {} wait until their claim runs out: {}", relay.name, storeIsDown.getMessage());
+    }
+  }
+
+  private static void pause(Relay relay) {
+    relay.failures++;
+    relay.pausedUntil = System.nanoTime() + TimeUnit.SECONDS.toNanos(pauseSeconds(relay));
+  }
+
+  private static long pauseSeconds(Relay relay) {
+    return Math.min(LONGEST_PAUSE_SECONDS, 1L << Math.min(relay.failures - 1, 10));
+  }
+
+  /** The batch is over: strikes off what arrived, and wakes the relay again when its claim was full. */
   public void again(int number) {
-    if (claimedFull[number]) {
+    Relay relay = relays.get(number);
+    strikeOff(relay);
+    if (relay.full) {
       mail.sendBody(String.format(MAILBOX, number), "");
+    }
+  }
+
+  private void strikeOff(Relay relay) {
+    try {
+      outbox.delivered(relay.arrived);
+      relay.arrived.clear();
+      relay.struckOff = System.nanoTime();
+    } catch (IllegalStateException storeIsDown) {
+      // They are tried again with the next batch's; if this process dies first, they are sent once more.
+      LOG.warn("{} cost events that reached {} could not be struck off: {}", relay.arrived.size(), relay.name, storeIsDown.getMessage());
     }
   }
 }

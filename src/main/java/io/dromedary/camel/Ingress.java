@@ -26,10 +26,11 @@ import org.apache.camel.http.common.HttpMessage;
 public final class Ingress implements Processor {
   /** Metadata that non-HTTP entries may carry as headers; the same names as over HTTP. */
   private static final String PREFIX = "x-dromedary-";
+  private static final String IDEMPOTENCY_KEY = "idempotency-key";
 
   /** The variables that the routes set on a request's way. */
   private static final List<String> LEARNED = List.of("requestId", "entry", "caller", "request", "reservation", "recollection", "found", "recall", "answer", "strategy", "complexity", "tier", "candidates", "candidate", "provider",
-      "attempt", "bill", "failure", "event", "dryRun", "eventsWait");
+      "attempt", "bill", "failure", "event", "dryRun", "eventsWait", "idempotent", "turn");
 
   private final HttpEntry http;
   private final RequestIds ids;
@@ -84,6 +85,9 @@ public final class Ingress implements Processor {
       exchange.setVariable("entry", entry);
       message.setBody(new Inbound(id, entry, "", "", Map.of(), metadata(message), bytes(exchange, message.getBody()), Instant.now()));
     }
+    if (((Inbound) message.getBody()).header(IDEMPOTENCY_KEY) != null) {
+      exchange.setVariable("idempotent", true);
+    }
     message.removeHeaders("*");
   }
 
@@ -102,7 +106,8 @@ public final class Ingress implements Processor {
     Map<String, String> metadata = new HashMap<>(4);
     for (Map.Entry<String, Object> header : message.getHeaders().entrySet()) {
       String name = header.getKey().toLowerCase(Locale.ROOT);
-      if ((name.startsWith(PREFIX) || name.equals("idempotency-key")) && header.getValue() instanceof String value && value.length() <= 1_024) {
+      // a key that is too long is refused, not left out: its request must not run twice unnoticed
+      if (header.getValue() instanceof String value && (name.equals(IDEMPOTENCY_KEY) || name.startsWith(PREFIX) && value.length() <= 1_024)) {
         metadata.put(name, value);
       }
     }

@@ -2,7 +2,7 @@ package io.dromedary.camel;
 
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
-import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.ranking.FailoverPlan;
@@ -35,7 +35,7 @@ public final class RankedFailover extends FailOverLoadBalancer {
   @Override
   public boolean process(Exchange exchange, AsyncCallback callback) {
     Candidates candidates = exchange.getVariable("candidates", Candidates.class);
-    ChatRequest request = exchange.getVariable("request", ChatRequest.class);
+    ModelRequest request = exchange.getVariable("request", ModelRequest.class);
     FailoverPlan plan = rules.plan(request, candidates);
     exchange.setProperty(PLAN, plan);
     AsyncProcessor[] askOncePerAttempt = new AsyncProcessor[plan.mostAttempts()];

@@ -34,6 +34,11 @@ public record Model(String id, String provider, String name, String mode, List<P
     return new Model(provider + "/" + name, provider, name, "chat", List.of(), 0, 0, Set.of(Capability.values()), 0.5, 1_000, Set.of(), List.of(), Map.of(), false);
   }
 
+  /** The same model, asked for vectors. */
+  public Model embedding() {
+    return new Model(id, provider, name, "embedding", prices, contextTokens, maxOutputTokens, Set.of(), quality, latencyMs, tags, aliases, traits, listed);
+  }
+
   /** The price in force at that moment, null when unpriced. */
   public @Nullable Price price(Instant at) {
     if (prices.size() == 1) {

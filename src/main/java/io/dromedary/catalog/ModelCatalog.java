@@ -34,6 +34,9 @@ public final class ModelCatalog {
   /** Providers that a request may name with a model that we do not list. */
   public static final Set<String> PROVIDERS = Set.of("openai", "anthropic", "gemini", "groq", "ollama", "routellm", "mistral", "deepseek", "openrouter", "azure", "bedrock", "sandbox");
 
+  /** Providers without a network: what they have is all listed. */
+  private static final Set<String> IN_PROCESS = Set.of("sandbox", "local");
+
   private static final List<String> KEYS = List.of("id", "provider", "name", "mode", "context", "max_output", "capabilities", "prices", "quality", "latency_ms", "tags", "aliases", "traits");
   private static final List<String> PRICE_KEYS = List.of("from", "source", "in", "out", "cache_read", "cache_write", "above");
   private static final List<String> ABOVE_KEYS = List.of("tokens", "in", "out", "cache_read", "cache_write");
@@ -173,7 +176,7 @@ public final class ModelCatalog {
     int slash = requested.indexOf('/');
     if (slash > 0 && passable(requested)) {
       String provider = requested.substring(0, slash);
-      if (activeProviders.contains(provider) && (PROVIDERS.contains(provider) || byProvider.containsKey(provider)) && !provider.equals("sandbox")) {
+      if (activeProviders.contains(provider) && (PROVIDERS.contains(provider) || byProvider.containsKey(provider)) && !IN_PROCESS.contains(provider)) {
         return Model.unlisted(provider, requested.substring(slash + 1));
       }
     }

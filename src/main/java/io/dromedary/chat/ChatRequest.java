@@ -4,13 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A Chat Completions request: a typed view over the client's own JSON, in which unknown fields survive. Never mutated; {@link #withModel} and {@link #forProvider} copy.
@@ -22,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param deadline when the gateway gives up
  * @param callerGone tells whether the caller hung up; asked from other threads
  */
-public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) {
+public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) implements ModelRequest {
   public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
     this(id, json, hints, receivedAt, deadline, () -> false);
   }
@@ -30,6 +28,7 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
   /** Fields that are ours, not the providers'. */
   private static final List<String> OWN_FIELDS = List.of("routing", "models", "provider");
 
+  @Override
   public String model() {
     return json.path("model").asText("auto");
   }
@@ -38,6 +37,7 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     return (ArrayNode) json.get("messages");
   }
 
+  @Override
   public boolean stream() {
     return json.path("stream").asBoolean(false);
   }
@@ -56,11 +56,6 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     return limit.isNumber() ? OptionalLong.of(limit.longValue()) : OptionalLong.empty();
   }
 
-  /** The {@code routing} extension, a missing node when there is none. */
-  public JsonNode routing() {
-    return json.path("routing");
-  }
-
   /** Is only the decision wanted, not the call? */
   public boolean isDryRun() {
     return routing().path("dry_run").asBoolean(false);
@@ -70,15 +65,6 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
   public JsonNode providerPreferences() {
     JsonNode preferences = json.path("provider");
     return preferences.isObject() ? preferences : MissingNode.getInstance();
-  }
-
-  public @Nullable String hint(String name) {
-    return hints.get(name);
-  }
-
-  public Duration remaining(Instant now) {
-    Duration left = Duration.between(now, deadline);
-    return left.isNegative() ? Duration.ZERO : left;
   }
 
   public ChatRequest withModel(String model) {

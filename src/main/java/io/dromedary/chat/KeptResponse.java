@@ -7,7 +7,7 @@ import java.io.UncheckedIOException;
 /**
  * A whole answer that was given before and kept as bytes, ready to be sent again without being read.
  *
- * @param bytes the {@code chat.completion} object as JSON; not to be changed
+ * @param bytes the {@code chat.completion} or list of embeddings as JSON; not to be changed
  * @param usage what the original call used
  */
 public record KeptResponse(byte[] bytes, Usage usage) implements Answer {

@@ -1,5 +1,6 @@
 package io.dromedary.chat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
@@ -36,6 +37,15 @@ public final class TokenCounter {
     return tokens;
   }
 
+  /** Input tokens of a part of the inputs. */
+  public static long input(EmbeddingRequest request, int from, int to) {
+    long tokens = 0;
+    for (JsonNode input : request.inputs().subList(from, to)) {
+      tokens += input.isArray() ? input.size() : count(input.textValue());
+    }
+    return tokens;
+  }
+
   private static long images(ChatRequest request) {
     long images = 0;
     for (var message : request.messages()) {
@@ -57,6 +67,20 @@ public final class TokenCounter {
       tokens += atMost(Json.text(request.json().path("tools")));
     }
     return request.hasImages() ? tokens + images(request) * PER_IMAGE : tokens;
+  }
+
+  /** As for a chat request: more than the input can be. */
+  public static long inputAtMost(EmbeddingRequest request) {
+    long tokens = 0;
+    for (JsonNode input : request.inputs()) {
+      tokens += inputAtMost(input);
+    }
+    return tokens;
+  }
+
+  /** More than one input of an embeddings request can be. */
+  public static long inputAtMost(JsonNode input) {
+    return input.isArray() ? input.size() : atMost(input.textValue()) + 2;
   }
 
   private static long atMost(String text) {

@@ -35,6 +35,11 @@ public record Usage(long uncachedInput, long cacheRead, long cacheWrite, long ou
     return new Usage(input, 0, 0, output, 0, true);
   }
 
+  /** Both together, as one call's. */
+  public Usage plus(Usage other) {
+    return new Usage(uncachedInput + other.uncachedInput, cacheRead + other.cacheRead, cacheWrite + other.cacheWrite, output + other.output, reasoning + other.reasoning, counted || other.counted);
+  }
+
   public long input() {
     return uncachedInput + cacheRead + cacheWrite;
   }

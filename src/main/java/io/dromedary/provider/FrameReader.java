@@ -9,7 +9,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Cuts a provider's bytes into frames: Server-Sent Events as the HTML standard says, or one JSON value a line. Hands a frame out as soon as its last byte is there and copies its data once.
+ * Cuts a provider's bytes into frames: Server-Sent Events as the HTML standard says, one JSON value a line, or Amazon's binary messages ({@link EventStreamReader}). Hands a frame out as soon as its last byte is there and copies its data once.
  *
  * <p>Works on bytes, so that UTF-8 may be cut anywhere and U+2028 is data. Looser than the standard in one point: a frame that the end of input completes counts, because some providers leave the last
  * blank line out. Pulled by one thread; does not close the input.
@@ -26,9 +26,10 @@ public final class FrameReader {
   private final InputStream in;
   private final boolean sse;
   private final String provider;
+  private final @Nullable EventStreamReader messages;
 
   /** Unread bytes are {@code buffer[start, limit)}; those before {@code scanned} hold no line end. */
-  private byte[] buffer = new byte[8 << 10];
+  private byte[] buffer;
   private int start;
   private int scanned;
   private int limit;
@@ -49,10 +50,15 @@ public final class FrameReader {
     this.in = in;
     this.sse = framing == WireFormat.Framing.SSE;
     this.provider = provider;
+    this.buffer = new byte[framing == WireFormat.Framing.EVENT_STREAM ? 0 : 8 << 10];
+    this.messages = framing == WireFormat.Framing.EVENT_STREAM ? new EventStreamReader(in, provider) : null;
   }
 
   /** True if a whole frame has been read from the input already, so that {@link #next} need not wait. */
   public boolean hasReady() {
+    if (messages != null) {
+      return messages.hasReady();
+    }
     for (int i = start; i < limit; i++) {
       if (buffer[i] == '\n' && (!sse || i + 1 < limit && buffer[i + 1] == '\n' || i + 2 < limit && buffer[i + 1] == '\r' && buffer[i + 2] == '\n')) {
         return true;
@@ -69,6 +75,9 @@ public final class FrameReader {
    * @throws ProviderFailure {@code JUNK} if a line is longer than {@value #MAX_LINE} bytes or the stream longer than {@value #MAX_TOTAL}
    */
   public @Nullable Frame next() throws IOException {
+    if (messages != null) {
+      return messages.next();
+    }
     while (readLine()) {
       if (!sse) {
         if (!isBlank()) {

@@ -52,4 +52,14 @@ public final class JsonText {
     int firstLineEnd = bare.indexOf('\n');
     return firstLineEnd < 0 || firstLineEnd > bare.length() - 3 ? text : bare.substring(firstLineEnd + 1, bare.length() - 3).strip();
   }
+
+  /** Does a message, or a part of it, ask for the prompt to be cached up to here? */
+  public static boolean isCacheMarked(JsonNode message) {
+    boolean marked = message.has("cache_control");
+    JsonNode content = message.path("content");
+    for (int i = 0; !marked && content.isArray() && i < content.size(); i++) {
+      marked = content.get(i).has("cache_control");
+    }
+    return marked;
+  }
 }

@@ -6,6 +6,9 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.Answer;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
+import io.dromedary.chat.EmbeddingRequest;
+import io.dromedary.chat.EmbeddingResponse;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import io.dromedary.chat.TokenCounter;
@@ -19,9 +22,13 @@ import java.net.NoRouteToHostException;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.zip.GZIPInputStream;
 import org.apache.hc.client5.http.ConnectTimeoutException;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
@@ -29,6 +36,7 @@ import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.ConnectionRequestTimeoutException;
 import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpEntity;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Asks one provider one request: the bean inside each provider Kamelet. It ends the {@link Attempt}'s account in every case, returns an {@link Answer} whose first content has been read, or throws the {@link ProviderFailure}.
@@ -40,9 +48,10 @@ public final class ProviderClient {
 
   private String provider = "";
   private WireFormat wireFormat;
+  private @Nullable EmbeddingFormat embeddingFormat;
   private ProviderAccounts accounts;
 
-  /** For Kamelets, which set the three properties. */
+  /** For Kamelets, which set the properties. */
   public ProviderClient() {}
 
   public ProviderClient(String provider, WireFormat wireFormat, ProviderAccounts accounts) {
@@ -59,6 +68,11 @@ public final class ProviderClient {
     this.wireFormat = wireFormat;
   }
 
+  /** For accounts that make embeddings; their key and errors go by the wire format. */
+  public void setEmbeddingFormat(EmbeddingFormat embeddingFormat) {
+    this.embeddingFormat = embeddingFormat;
+  }
+
   public void setAccounts(ProviderAccounts accounts) {
     this.accounts = accounts;
   }
@@ -73,80 +87,150 @@ public final class ProviderClient {
     long started = System.nanoTime();
     Model model = candidate.model();
     ProviderAccount account = accounts.account(provider);
-    ProviderHttp http = accounts.http(provider);
-    WireFormat.Outgoing outgoing;
+    WireFormat.Outgoing outgoing = written(attempt, () -> wireFormat.write(request, model));
+    attempt.dropped(outgoing.dropped());
+    String accepts = request.stream() ? wireFormat.framing().mediaType() : "application/json";
+    long patience = patience(request, attempt, request.stream() ? account.firstTokenTimeout() : account.answerTimeout());
+    Exchange exchange = new Exchange(request, attempt, outgoing, accepts, started, started + patience, request.stream() ? "its first token" : "an answer",
+        sent -> sent ? Usage.counted(TokenCounter.input(request), 0) : Usage.NONE);
+    return exchange.run(response -> {
+      if (!request.stream()) {
+        ChatResponse answer = whole(request, model, response);
+        attempt.ended(Attempt.Status.ANSWERED, answer.usage(), "", response.getCode(), since(started), since(started));
+        return answer;
+      }
+      if (!exchange.http.enterStream()) {
+        throw ProviderFailure.of(Kind.NOT_CALLED, provider, "provider `" + provider + "` has " + account.maxStreams() + " streams open already, its limit here");
+      }
+      ProviderStream stream = new ProviderStream(request, attempt, account, accounts, exchange.call, response, stream(response), wireFormat.framing(), wireFormat.decoder(request, model), started);
+      exchange.handedOver = true;
+      stream.open();
+      return stream;
+    });
+  }
+
+  /**
+   * Has texts embedded, in as many calls as the provider's limits want, one after the other, under one attempt.
+   *
+   * @throws ProviderFailure what went wrong; {@code attempt} has its outcome, with what the calls before it used
+   * @throws io.dromedary.chat.Problem 400 when this provider cannot do what the request asks
+   */
+  public Answer embed(EmbeddingRequest request, Candidate candidate, Attempt attempt) {
+    long started = System.nanoTime();
+    Model model = candidate.model();
+    EmbeddingFormat format = Objects.requireNonNull(embeddingFormat, "embeddingFormat");
+    ProviderAccount account = accounts.account(provider);
+    List<EmbeddingFormat.Part> parts = written(attempt, () -> format.write(request, model));
+    attempt.dropped(parts.get(0).outgoing().dropped());
+    long deadline = started + patience(request, attempt, account.answerTimeout());
+    List<float[]> vectors = new ArrayList<>(request.inputs().size());
+    Usage used = Usage.NONE;
+    for (EmbeddingFormat.Part part : parts) {
+      Usage before = used;
+      Exchange exchange = new Exchange(request, attempt, part.outgoing(), "application/json", started, deadline, "the embeddings",
+          sent -> sent ? before.plus(Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0)) : before);
+      EmbeddingFormat.Vectors made = exchange.run(response -> format.read(request, part, body(response, MAX_ANSWER_BYTES, false)));
+      vectors.addAll(made.vectors());
+      used = used.plus(made.inputTokens() > 0 ? Usage.ofPrompt(made.inputTokens(), 0, 0, 0, 0) : Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0));
+    }
+    EmbeddingResponse answer = EmbeddingResponse.of(model.id(), vectors, request.base64(), used);
+    attempt.ended(Attempt.Status.ANSWERED, used, "", 200, since(started), since(started));
+    return answer;
+  }
+
+  private static <T> T written(Attempt attempt, Supplier<T> writing) {
     try {
-      outgoing = wireFormat.write(request, model);
+      return writing.get();
     } catch (RuntimeException refusedHere) {
       attempt.ended(Attempt.Status.FAILED, Usage.NONE, "not_called", 0, null, Duration.ZERO);
       throw refusedHere;
     }
-    attempt.dropped(outgoing.dropped());
-
-    HttpUriRequestBase post = http.post(outgoing.path(), outgoing.body());
-    for (Map.Entry<String, String> header : wireFormat.authentication(account.apiKey()).entrySet()) {
-      post.setHeader(header.getKey(), header.getValue());
-    }
-    post.setHeader("Accept", !request.stream() ? "application/json" : wireFormat.framing() == WireFormat.Framing.SSE ? "text/event-stream" : "application/x-ndjson");
-
-    long patience = patience(request, attempt, request.stream() ? account.firstTokenTimeout() : account.answerTimeout());
-    ProviderCall call = new ProviderCall(post, provider, request.callerGone(), started + patience, request.stream() ? "its first token" : "an answer");
-    boolean entered = false;
-    boolean handedOver = false;
-    try {
-      http.enter(patience);
-      entered = true;
-      accounts.watch().add(call);
-      call.sending();
-      ClassicHttpResponse response = http.open(post);
-      try {
-        int status = response.getCode();
-        if (status / 100 != 2) {
-          throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(response, MAX_ERROR_BYTES, true)));
-        }
-        if (!request.stream()) {
-          ChatResponse answer = whole(request, model, response);
-          attempt.ended(Attempt.Status.ANSWERED, answer.usage(), "", status, since(started), since(started));
-          return answer;
-        }
-        if (!http.enterStream()) {
-          throw ProviderFailure.of(Kind.NOT_CALLED, provider, "provider `" + provider + "` has " + account.maxStreams() + " streams open already, its limit here");
-        }
-        ProviderStream stream = new ProviderStream(request, attempt, account, accounts, call, response, stream(response), wireFormat.framing(), wireFormat.decoder(request, model), started);
-        handedOver = true;
-        stream.open();
-        return stream;
-      } finally {
-        if (!handedOver) {
-          response.close();
-        }
-      }
-    } catch (ProviderFailure failure) {
-      throw ended(failure, request, attempt, call, started);
-    } catch (IOException e) {
-      throw ended(failure(e, call), request, attempt, call, started);
-    } catch (RuntimeException e) {
-      // A wire format that chokes on what a provider said: the provider's junk, not the caller's problem.
-      throw ended(ProviderFailure.of(Kind.JUNK, provider, "the answer could not be read", e), request, attempt, call, started);
-    } finally {
-      if (!handedOver) {
-        accounts.watch().remove(call);
-      }
-      if (entered) {
-        http.leave();
-      }
-    }
   }
 
-  private ProviderFailure ended(ProviderFailure failure, ChatRequest request, Attempt attempt, ProviderCall call, long started) {
-    ProviderFailure aborted = call.aborted();
-    ProviderFailure told = aborted == null ? failure : named(aborted);
-    accounts.failed(provider, told);
-    // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing.
-    boolean charged = call.wasSent() && told.providerStatus() < 400;
-    Usage usage = charged ? Usage.counted(TokenCounter.input(request), 0) : Usage.NONE;
-    attempt.ended(told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : Attempt.Status.FAILED, usage, told.kind().name().toLowerCase(Locale.ROOT), told.providerStatus(), null, since(started));
-    return told;
+  /** Reads a 2xx answer. */
+  private interface Reading<T> {
+    T read(ClassicHttpResponse response) throws IOException;
+  }
+
+  /** What a call that failed used, if it {@code sent} its request to a provider that may charge for it. */
+  private interface Charge {
+    Usage of(boolean sent);
+  }
+
+  /** One HTTP exchange under an attempt: a place among the account's calls, the watch over it, the status. However it fails, the attempt's account is ended and a {@link ProviderFailure} thrown. */
+  private final class Exchange {
+    final ProviderHttp http = accounts.http(provider);
+    final ProviderCall call;
+    private final WireFormat.Outgoing outgoing;
+    private final HttpUriRequestBase post;
+    private final Attempt attempt;
+    private final long started;
+    private final long deadline;
+    private final Charge charge;
+    /** The HTTP status, 0 before it came. */
+    private int status;
+    /** The answer lives on in a stream, which has taken over the connection. */
+    boolean handedOver;
+
+    Exchange(ModelRequest request, Attempt attempt, WireFormat.Outgoing outgoing, String accepts, long started, long deadline, String waitingFor, Charge charge) {
+      this.outgoing = outgoing;
+      this.attempt = attempt;
+      this.started = started;
+      this.deadline = deadline;
+      this.charge = charge;
+      post = http.post(outgoing.path(), outgoing.body());
+      post.setHeader("Accept", accepts);
+      call = new ProviderCall(post, provider, request.callerGone(), deadline, waitingFor);
+    }
+
+    <T> T run(Reading<T> reading) {
+      boolean entered = false;
+      try {
+        for (Map.Entry<String, String> header : wireFormat.headers(accounts.account(provider).apiKey(), "POST", http.uri(outgoing.path()), outgoing.body()).entrySet()) {
+          post.setHeader(header.getKey(), header.getValue());
+        }
+        http.enter(deadline - System.nanoTime());
+        entered = true;
+        accounts.watch().add(call);
+        call.sending();
+        ClassicHttpResponse response = http.open(post);
+        try {
+          status = response.getCode();
+          if (status / 100 != 2) {
+            throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(response, MAX_ERROR_BYTES, true)));
+          }
+          return reading.read(response);
+        } finally {
+          if (!handedOver) {
+            response.close();
+          }
+        }
+      } catch (ProviderFailure failure) {
+        throw ended(failure);
+      } catch (IOException e) {
+        throw ended(failure(e, call));
+      } catch (RuntimeException e) {
+        // A wire format that chokes on what a provider said: the provider's junk, not the caller's problem.
+        throw ended(ProviderFailure.of(Kind.JUNK, provider, "the answer could not be read", e));
+      } finally {
+        if (!handedOver) {
+          accounts.watch().remove(call);
+        }
+        if (entered) {
+          http.leave();
+        }
+      }
+    }
+
+    private ProviderFailure ended(ProviderFailure failure) {
+      ProviderFailure aborted = call.aborted();
+      ProviderFailure told = aborted == null ? failure : named(aborted);
+      accounts.failed(provider, told);
+      // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing. An error told inside a 200 has a status of its own, which does not count here.
+      Usage usage = charge.of(call.wasSent() && status < 400);
+      attempt.ended(told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : Attempt.Status.FAILED, usage, told.kind().name().toLowerCase(Locale.ROOT), told.providerStatus(), null, since(started));
+      return told;
+    }
   }
 
   private ProviderFailure named(ProviderFailure aborted) {
@@ -220,7 +304,7 @@ public final class ProviderClient {
     return headers;
   }
 
-  private static long patience(ChatRequest request, Attempt attempt, Duration own) {
+  private static long patience(ModelRequest request, Attempt attempt, Duration own) {
     long nanos = Math.min(own.toNanos(), request.remaining(Instant.now()).toNanos());
     Duration shared = attempt.patience();
     return shared == null ? nanos : Math.min(nanos, shared.toNanos());

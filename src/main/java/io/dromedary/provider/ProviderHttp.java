@@ -51,8 +51,12 @@ final class ProviderHttp implements AutoCloseable {
         .build();
   }
 
+  URI uri(String path) {
+    return URI.create(account.baseUrl() + path);
+  }
+
   HttpUriRequestBase post(String path, byte[] body) {
-    HttpUriRequestBase request = new HttpUriRequestBase("POST", URI.create(account.baseUrl() + path));
+    HttpUriRequestBase request = new HttpUriRequestBase("POST", uri(path));
     request.setEntity(new ByteArrayEntity(body, ContentType.APPLICATION_JSON));
     return request;
   }

@@ -187,12 +187,16 @@ final class ProviderStream implements ChatStream {
   @Override
   public Usage usage() {
     Usage reported = decoder.usage();
-    boolean counts = reported == null || reported.total() == 0 || !complete() && reported.output() == 0;
-    if (!counts) {
+    boolean said = reported != null && reported.total() > 0;
+    if (said && complete()) {
       return reported;
     }
-    long input = reported == null || reported.input() == 0 ? TokenCounter.input(request) : reported.input();
-    return Usage.counted(input, spoken.tokens());
+    // a stream that was cut: what was reported before the first word (Anthropic's one token) is less than what was said since
+    long output = spoken.tokens();
+    if (said && reported.input() > 0) {
+      return output <= reported.output() ? reported : new Usage(reported.uncachedInput(), reported.cacheRead(), reported.cacheWrite(), output, reported.reasoning(), true);
+    }
+    return Usage.counted(TokenCounter.input(request), output);
   }
 
   @Override

@@ -6,6 +6,7 @@ import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import java.io.IOException;
+import java.net.URI;
 import java.util.List;
 import java.util.Map;
 
@@ -15,7 +16,22 @@ import java.util.Map;
  */
 public interface WireFormat {
   /** How the provider cuts its stream into frames. */
-  enum Framing { SSE, NDJSON }
+  enum Framing {
+    SSE("text/event-stream"),
+    NDJSON("application/x-ndjson"),
+    /** Amazon's binary messages with checksums. */
+    EVENT_STREAM("application/vnd.amazon.eventstream");
+
+    private final String mediaType;
+
+    Framing(String mediaType) {
+      this.mediaType = mediaType;
+    }
+
+    String mediaType() {
+      return mediaType;
+    }
+  }
 
   /**
    * What goes out.
@@ -33,6 +49,16 @@ public interface WireFormat {
 
   /** The headers that carry the key: such as {@code Authorization: Bearer ...}. Empty for an empty key. */
   Map<String, String> authentication(String apiKey);
+
+  /**
+   * The headers that open the account for this one request; for those who sign what they send. By default {@link #authentication}.
+   *
+   * @param uri as it is sent, percent-encoded
+   * @throws ProviderFailure {@link ProviderFailure.Kind#CREDENTIALS} if there is nothing to sign with
+   */
+  default Map<String, String> headers(String apiKey, String method, URI uri, byte[] body) {
+    return authentication(apiKey);
+  }
 
   /**
    * Translates a request.

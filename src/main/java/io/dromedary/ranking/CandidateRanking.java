@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CandidateRanking {
   private static final String SANDBOX = "sandbox";
+  /** Embeds in this process, whoever else takes part. */
+  private static final String LOCAL = "local";
   private static final String SANDBOX_MODEL = "sandbox/echo";
   private static final int MOST_DROPPED = 20;
 
@@ -308,6 +310,7 @@ public final class CandidateRanking {
 
     boolean onlySandbox() {
       Set<String> active = activeProviders();
+      active.remove(LOCAL);
       return active.size() == 1 && active.contains(SANDBOX);
     }
 

@@ -2,21 +2,23 @@ package io.dromedary.ranking;
 
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
-import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /** The course of one request along its candidates: who is asked now, and who next after a failure. Used by one thread. */
 public final class FailoverPlan {
   private final FailoverRules rules;
-  private final ChatRequest request;
+  private final ModelRequest request;
   private final Candidates candidates;
   private final List<Candidate> waiting;
   private @Nullable Candidate upcoming;
@@ -24,8 +26,10 @@ public final class FailoverPlan {
   private int attempts;
   private int retries;
   private boolean cancelled;
+  /** Accounts that failed this request; another model of theirs is a retry, and their key is no better for it. */
+  private final Map<String, Kind> failed = new HashMap<>(2);
 
-  FailoverPlan(FailoverRules rules, ChatRequest request, Candidates candidates) {
+  FailoverPlan(FailoverRules rules, ModelRequest request, Candidates candidates) {
     this.rules = rules;
     this.request = request;
     this.candidates = candidates;
@@ -57,6 +61,7 @@ public final class FailoverPlan {
   public boolean movesOn(ProviderFailure failure) {
     candidates.failed(failure);
     cancelled = failure.kind() == Kind.CANCELLED;
+    failed.put(failure.provider(), failure.kind());
     if (!failure.kind().failover() || attempts >= rules.maxAttempts() || !request.deadline().isAfter(Instant.now())) {
       return false;
     }
@@ -104,17 +109,25 @@ public final class FailoverPlan {
     return true;
   }
 
-  /** The best candidate left whose provider would take a call; the best at all when none would, so that its own word is what the caller hears. */
+  /**
+   * The best candidate left whose provider would take a call. Providers that failed this request come last and within their retry budget; those that refused our key not at all. Before the first attempt the best candidate is asked even
+   * if its provider rests, so that its own word is what the caller hears.
+   */
   private @Nullable Candidate take() {
-    if (waiting.isEmpty()) {
-      return null;
-    }
     for (int i = 0; i < waiting.size(); i++) {
-      if (rules.available().test(waiting.get(i).provider())) {
+      String provider = waiting.get(i).provider();
+      if (!failed.containsKey(provider) && rules.available().test(provider)) {
         return waiting.remove(i);
       }
     }
-    return attempts == 0 ? waiting.remove(0) : null;
+    for (int i = 0; i < waiting.size(); i++) {
+      String provider = waiting.get(i).provider();
+      Kind kind = failed.get(provider);
+      if (kind != null && kind != Kind.CREDENTIALS && rules.available().test(provider) && rules.budget(provider).takeRetry()) {
+        return waiting.remove(i);
+      }
+    }
+    return attempts == 0 && !waiting.isEmpty() ? waiting.remove(0) : null;
   }
 
   private static void pause(Duration duration) {

@@ -1,7 +1,7 @@
 package io.dromedary.ranking;
 
 import io.dromedary.catalog.Candidates;
-import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.ModelRequest;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -21,7 +21,7 @@ public record FailoverRules(int maxAttempts, int maxRetries, Duration longestWai
     this(maxAttempts, maxRetries, longestWait, available, new ConcurrentHashMap<>());
   }
 
-  public FailoverPlan plan(ChatRequest request, Candidates candidates) {
+  public FailoverPlan plan(ModelRequest request, Candidates candidates) {
     return new FailoverPlan(this, request, candidates);
   }
 

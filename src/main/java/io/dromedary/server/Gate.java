@@ -28,7 +28,8 @@ public final class Gate extends HttpFilter {
         return;
       }
       if (path.equals("/health/readiness")) {
-        say(response, readiness.isReady() ? 200 : 503, Json.text(Json.object().put("status", readiness.isReady() ? "up" : "down").put("state", readiness.state())));
+        boolean well = readiness.isWell();
+        say(response, well ? 200 : 503, Json.text(Json.object().put("status", well ? "up" : "down").put("state", readiness.state())));
         return;
       }
     }

@@ -12,8 +12,10 @@ import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.ChatStream;
+import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.KeptResponse;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
@@ -39,10 +41,10 @@ public final class Accountant {
 
   private final Baseline baseline;
   private final boolean keepsText;
-  private final Function<ChatRequest, String> promptHash;
+  private final Function<ModelRequest, String> promptHash;
 
   /** @param keepsText whether prompts and answers go into the interaction log */
-  public Accountant(Baseline baseline, boolean keepsText, Function<ChatRequest, String> promptHash) {
+  public Accountant(Baseline baseline, boolean keepsText, Function<ModelRequest, String> promptHash) {
     this.baseline = baseline;
     this.keepsText = keepsText;
     this.promptHash = promptHash;
@@ -56,7 +58,7 @@ public final class Accountant {
    * @param thrown why there was none, null otherwise
    * @return null when there is nothing to account for: the request was refused before anything was asked or recalled
    */
-  public @Nullable Bill bill(String entry, @Nullable ChatRequest request, @Nullable Caller caller, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Answer answer, @Nullable Throwable thrown) {
+  public @Nullable Bill bill(String entry, @Nullable ModelRequest request, @Nullable Caller caller, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Answer answer, @Nullable Throwable thrown) {
     if (request == null || caller == null || candidates == null && (recall == null || !recall.hit()) || candidates != null && candidates.attempts().isEmpty()) {
       return null;
     }
@@ -84,14 +86,17 @@ public final class Accountant {
     Decision decision = candidates == null ? null : candidates.decision();
     String model = last != null ? served ? last.candidate().model().id() : "" : recall.model();
     String provider = last != null ? served ? last.candidate().provider() : "" : recall.provider();
-    Model base = baseline.of(request);
+    // Vectors of another model are of no use in place of these: nothing was routed, nothing was saved by it.
+    ChatRequest chat = request instanceof ChatRequest asked ? asked : null;
+    Model base = chat == null ? null : baseline.of(chat);
     Price basePrice = base == null ? null : base.price(request.receivedAt());
     Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost);
     return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.model(), model, provider, decision == null ? "" : decision.tier(),
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),
-        promptHash.apply(request), keepsText ? Json.text(request.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null, null);
+        promptHash.apply(request), keepsText ? Json.text(chat == null ? request.json().path("input") : chat.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null,
+        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat");
   }
 
   private static int httpStatus(String status, @Nullable Throwable thrown) {
@@ -105,6 +110,6 @@ public final class Accountant {
   }
 
   private static Usage usageOf(@Nullable Answer answer) {
-    return answer instanceof ChatResponse whole ? whole.usage() : answer instanceof KeptResponse kept ? kept.usage() : answer instanceof ChatStream stream ? stream.usage() : Usage.NONE;
+    return answer instanceof ChatResponse whole ? whole.usage() : answer instanceof EmbeddingResponse vectors ? vectors.usage() : answer instanceof KeptResponse kept ? kept.usage() : answer instanceof ChatStream stream ? stream.usage() : Usage.NONE;
   }
 }

@@ -7,6 +7,8 @@ import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.EmbeddingRequest;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usd;
 import java.time.Instant;
@@ -27,7 +29,7 @@ public final class AttemptBook {
    *
    * @throws io.dromedary.chat.Problem 503 when the ledger cannot be written: nothing is served unpaid (F5)
    */
-  public Attempt begin(ChatRequest request, Caller caller, Candidates candidates, Candidate candidate) {
+  public Attempt begin(ModelRequest request, Caller caller, Candidates candidates, Candidate candidate) {
     Instant now = Instant.now();
     int number = candidates.attempts().size() + 1;
     Model model = candidate.model();
@@ -42,7 +44,11 @@ public final class AttemptBook {
     return attempt;
   }
 
-  private Usd reserve(ChatRequest request, Model model, Price price) {
+  private Usd reserve(ModelRequest asked, Model model, Price price) {
+    if (asked instanceof EmbeddingRequest embeddings) {
+      return price.upperBound(TokenCounter.inputAtMost(embeddings), 0);
+    }
+    ChatRequest request = (ChatRequest) asked;
     long most = request.maxOutputTokens().orElse(model.maxOutputTokens() > 0 ? model.maxOutputTokens() : defaultMaxOutput);
     long choices = Math.max(1, request.json().path("n").asLong(1));
     return price.upperBound(TokenCounter.inputAtMost(request), most * choices);

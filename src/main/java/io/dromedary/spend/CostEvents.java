@@ -54,7 +54,7 @@ final class CostEvents {
       json.writeStringField("project", bill.project());
       json.writeStringField("key_id", bill.keyId());
       json.writeStringField("entry", bill.entry());
-      json.writeStringField("gen_ai.operation.name", "chat");
+      json.writeStringField("gen_ai.operation.name", bill.operation());
       String provider = attempt == null ? bill.provider() : attempt.candidate().provider();
       json.writeStringField("gen_ai.system", provider);
       json.writeStringField("gen_ai.provider.name", provider);

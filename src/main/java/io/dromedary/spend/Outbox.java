@@ -167,6 +167,28 @@ public final class Outbox {
     }
   }
 
+  /** They were claimed and not tried: others may have them. */
+  public void release(Collection<Long> ids, String sink) {
+    if (ids.isEmpty()) {
+      return;
+    }
+    try (Connection connection = store.dataSource().getConnection(); PreparedStatement update = connection.prepareStatement("UPDATE dromedary_outbox SET claimed_until_ms = 0 WHERE id = ?")) {
+      connection.setAutoCommit(false);
+      for (long id : ids) {
+        update.setLong(1, id);
+        update.addBatch();
+      }
+      update.executeBatch();
+      connection.commit();
+      Sink state = states.get(sink);
+      if (state != null) {
+        state.writes.incrementAndGet();
+      }
+    } catch (SQLException e) {
+      throw failure("release", e);
+    }
+  }
+
   /** It did not arrive: it is tried again after 1, 2, 4 ... seconds, at most {@link #LONGEST_WAIT} apart, for ever. @param reason kept beside it, free of secrets */
   public void failed(long id, String reason) {
     try (Connection connection = store.dataSource().getConnection()) {

@@ -76,7 +76,7 @@ class ModelCatalogTest {
     assertThat(SHIPPED.find("routellm/route-llm").orElseThrow().prices()).isEmpty();
     for (Model model : SHIPPED.all()) {
       boolean free = !model.prices().isEmpty() && model.price(NOW).base().equals(Price.Rates.FREE);
-      assertThat(free).as(model.id()).isEqualTo(Set.of("ollama", "sandbox").contains(model.provider()));
+      assertThat(free).as(model.id()).isEqualTo(Set.of("ollama", "sandbox", "local").contains(model.provider()));
     }
   }
 

@@ -272,7 +272,6 @@ class FailoverTest {
 
     assertThat(answer.status()).as(answer.text()).isEqualTo(503);
     assertThat(answer.header("retry-after")).isNotNull();
-    assertThat(answer.took()).isLessThan(Duration.ofMillis(350));
     assertThat(first.calls() + second.calls()).isZero();
     assertThat(health("openai").path("breaker").asText()).isEqualTo("open");
     assertThat(health("openai").path("available").asBoolean()).isFalse();

@@ -20,7 +20,7 @@ record Row(JsonNode page) {
   /** Waits until the request is settled. */
   static Row of(Gateway gateway, String requestId) {
     AtomicReference<JsonNode> page = new AtomicReference<>();
-    await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(20)).untilAsserted(() -> {
+    await().atMost(Duration.ofSeconds(10)).pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(20)).untilAsserted(() -> {
       assertThatCode(() -> page.set(gateway.bean(Reports.class).request(requestId, OPERATOR))).doesNotThrowAnyException();
     });
     return new Row(page.get());

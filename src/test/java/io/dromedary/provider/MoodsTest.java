@@ -10,6 +10,7 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.bedrock.BedrockConverse;
 import io.dromedary.provider.ollama.OllamaChat;
 import io.dromedary.provider.openai.OpenAiChat;
 import io.dromedary.testing.FakeProvider;
@@ -36,8 +37,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Wire formats against providers with moods, over a real socket. */
 @Timeout(20)
 class MoodsTest {
-  static final Map<String, FakeProvider> PROVIDERS = Map.of("openai", FakeProvider.openai(), "ollama", FakeProvider.ollama());
-  static final Map<String, WireFormat> FORMATS = Map.of("openai", new OpenAiChat(), "ollama", new OllamaChat());
+  static final Map<String, FakeProvider> PROVIDERS = Map.of("openai", FakeProvider.openai(), "azure", FakeProvider.azure(), "bedrock", FakeProvider.bedrock(), "ollama", FakeProvider.ollama());
+  static final Map<String, WireFormat> FORMATS = Map.of("openai", new OpenAiChat(), "azure", new OpenAiChat("azure", "2024-10-21"), "bedrock", new BedrockConverse(), "ollama", new OllamaChat());
 
   record Outcome(List<ObjectNode> chunks, String text, Usage usage, String failure) {}
 
@@ -52,6 +53,10 @@ class MoodsTest {
     "openai, WELL, '', 5", "openai, SLOW, '', 5", "openai, DRIPS, '', 5", "openai, BUSY, BUSY, 0", "openai, DOWN, DOWN, 0", "openai, REFUSES, REFUSED, 0", "openai, BAD_KEY, CREDENTIALS, 0",
     "openai, DIES_MID_STREAM, CUT, 2", "openai, ERROR_IN_STREAM_FIRST, DOWN, 0", "openai, ERROR_MID_STREAM, DOWN, 2", "openai, TRUNCATED, CUT, 5", "openai, HTML, CUT, 0", "openai, EMPTY, CUT, 0",
     "openai, JUNK, JUNK, 0", "openai, LIES_ABOUT_USAGE, '', 5", "openai, ENDLESS, JUNK, 1000",
+    "azure, WELL, '', 5", "azure, BUSY, BUSY, 0", "azure, DOWN, DOWN, 0", "azure, REFUSES, REFUSED, 0", "azure, BAD_KEY, CREDENTIALS, 0", "azure, DIES_MID_STREAM, CUT, 2", "azure, TRUNCATED, CUT, 5",
+    "bedrock, WELL, '', 5", "bedrock, SLOW, '', 5", "bedrock, DRIPS, '', 5", "bedrock, BUSY, BUSY, 0", "bedrock, DOWN, DOWN, 0", "bedrock, REFUSES, REFUSED, 0", "bedrock, BAD_KEY, CREDENTIALS, 0",
+    "bedrock, DIES_MID_STREAM, CUT, 2", "bedrock, ERROR_IN_STREAM_FIRST, DOWN, 0", "bedrock, ERROR_MID_STREAM, DOWN, 2", "bedrock, TRUNCATED, CUT, 5", "bedrock, HTML, CUT, 0", "bedrock, EMPTY, CUT, 0",
+    "bedrock, JUNK, CUT, 0", "bedrock, LIES_ABOUT_USAGE, '', 5", "bedrock, ENDLESS, JUNK, 1000",
     "ollama, WELL, '', 5", "ollama, BUSY, BUSY, 0", "ollama, DOWN, DOWN, 0", "ollama, REFUSES, REFUSED, 0", "ollama, DIES_MID_STREAM, CUT, 2", "ollama, ERROR_IN_STREAM_FIRST, JUNK, 0",
     "ollama, ERROR_MID_STREAM, JUNK, 2", "ollama, TRUNCATED, CUT, 5", "ollama, HTML, JUNK, 0", "ollama, EMPTY, CUT, 0", "ollama, JUNK, JUNK, 0", "ollama, LIES_ABOUT_USAGE, '', 5"})
   void a_stream_ends_as_its_provider_feels(String id, Mood mood, String failure, int words) throws IOException {
@@ -73,7 +78,7 @@ class MoodsTest {
   }
 
   @Tag("M8")
-  @ParameterizedTest @ValueSource(strings = {"openai", "ollama"})
+  @ParameterizedTest @ValueSource(strings = {"openai", "azure", "bedrock", "ollama"})
   void a_whole_answer_says_and_uses_what_the_stream_does(String id) throws IOException {
     PROVIDERS.get(id).reset().mood(Mood.WELL).says("Grüße – 𝄞 to all");
     Outcome whole = ask(id, false);

@@ -69,6 +69,11 @@ public abstract class ProviderContract {
 
   protected abstract WireFormat format();
 
+  /** The stream of a case as bytes: {@code stream.txt} as it stands, where the framing is text. */
+  protected byte[] stream(Path dir) throws IOException {
+    return Files.readAllBytes(dir.resolve("stream.txt"));
+  }
+
   @Tag("T1")
   @TestFactory Stream<DynamicTest> a_request_goes_out_in_the_providers_language() {
     return cases(dir -> has(dir, "upstream.json"), dir -> {
@@ -115,7 +120,7 @@ public abstract class ProviderContract {
   @TestFactory Stream<DynamicTest> a_stream_comes_back_as_canonical_chunks() {
     return cases(dir -> has(dir, "stream.txt"), dir -> {
       JsonNode expected = read(dir, "expected.json");
-      byte[] bytes = Files.readAllBytes(dir.resolve("stream.txt"));
+      byte[] bytes = stream(dir);
       if (expected.has("failure")) {
         assertThat(kindOf(catchThrowable(() -> pull(dir, new ByteArrayInputStream(bytes))))).isEqualTo(expected.path("failure").asText());
         return;
@@ -133,7 +138,7 @@ public abstract class ProviderContract {
   @Tag("M8")
   @TestFactory Stream<DynamicTest> a_stream_uses_what_the_whole_answer_uses() {
     return cases(dir -> has(dir, "stream.txt") && read(dir, "expected.json").has("usage"), dir -> {
-      Usage streamed = pull(dir, new ByteArrayInputStream(Files.readAllBytes(dir.resolve("stream.txt")))).usage;
+      Usage streamed = pull(dir, new ByteArrayInputStream(stream(dir))).usage;
       assertThat(streamed).isNotNull();
       if (has(dir, "answer.json")) {
         ChatRequest request = request(dir);
@@ -149,7 +154,7 @@ public abstract class ProviderContract {
   @Tag("M8")
   @TestFactory Stream<DynamicTest> a_stream_knows_its_usage() {
     return cases(dir -> has(dir, "usage.json"), dir -> {
-      Usage streamed = pull(dir, new ByteArrayInputStream(Files.readAllBytes(dir.resolve("stream.txt")))).usage;
+      Usage streamed = pull(dir, new ByteArrayInputStream(stream(dir))).usage;
       assertThat(streamed).isNotNull();
       assertThat(Json.text(sorted(UsageJson.write(streamed)))).isEqualTo(Json.text(sorted(read(dir, "usage.json"))));
     });
@@ -158,7 +163,7 @@ public abstract class ProviderContract {
   @Tag("S1")
   @TestFactory Stream<DynamicTest> whatever_the_chunking_the_stream_is_the_same() {
     return cases(dir -> has(dir, "stream.txt") && !read(dir, "expected.json").has("failure"), dir -> {
-      byte[] bytes = Files.readAllBytes(dir.resolve("stream.txt"));
+      byte[] bytes = stream(dir);
       Pulled whole = pull(dir, new ByteArrayInputStream(bytes));
       for (int seed = 0; seed < CUTS; seed++) {
         Pulled cut = pull(dir, new FrameReaderTest.Cut(bytes, new Random(seed), seed % 3 == 0 ? 1 : 40));
@@ -173,7 +178,7 @@ public abstract class ProviderContract {
     return cases(dir -> has(dir, "stream.txt") && !read(dir, "expected.json").has("failure"), dir -> {
       ChatRequest request = request(dir);
       StreamDecoder decoder = format().decoder(request, model(dir, request));
-      FrameReader frames = new FrameReader(new ByteArrayInputStream(Files.readAllBytes(dir.resolve("stream.txt"))), format().framing(), provider());
+      FrameReader frames = new FrameReader(new ByteArrayInputStream(stream(dir)), format().framing(), provider());
       boolean finished = false;
       for (Frame frame = frames.next(); frame != null; frame = frames.next()) {
         if (!finished) {
@@ -291,7 +296,7 @@ public abstract class ProviderContract {
     return cases(dir -> has(dir, "stream.txt"), dir -> {
       ChatRequest request = request(dir);
       Model model = model(dir, request);
-      byte[] stream = Files.readAllBytes(dir.resolve("stream.txt"));
+      byte[] stream = stream(dir);
       Random random = new Random(42);
       for (int i = 0; i < ODD_TRIES; i++) {
         StreamDecoder decoder = format().decoder(request, model);

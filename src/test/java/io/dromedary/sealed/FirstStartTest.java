@@ -95,11 +95,19 @@ class FirstStartTest {
     assertRefused(Gateway.bare().set("dromedary.profile", "prod"), "`prod`", "`production`");
   }
 
-  private void assertRefused(Gateway.Setup setup, String... reasons) {
+  @Test
+  void a_setting_that_cannot_be_used_is_told_in_its_own_words_and_without_its_secrets() {
+    assertThat(assertRefused(Gateway.bare().set("dromedary.database-url", "mysql://user:hunter2@db/x"), "does not start")).doesNotContain("hunter2");
+  }
+
+  private String assertRefused(Gateway.Setup setup, String... reasons) {
+    List<String> said = new ArrayList<>();
     assertThatThrownBy(() -> setup.stateDir(folder.resolve("refused")).start().close()).satisfies(failure -> {
       FailureAnalysis told = new StartFailures().analyze(failure);
       assertThat(told).as("%s is told without a stack trace", failure).isNotNull();
       assertThat(told.getDescription()).contains(reasons);
+      said.add(told.getDescription());
     });
+    return said.get(0);
   }
 }

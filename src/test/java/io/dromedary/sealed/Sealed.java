@@ -13,6 +13,10 @@ final class Sealed {
       .set("dromedary.cache.enabled", false).start();
   static final String MODEL = "openai/gpt-4o-mini";
 
+  static {
+    Runtime.getRuntime().addShutdownHook(new Thread(GATEWAY::close));
+  }
+
   private Sealed() {}
 
   /** May run while other gateways do: Camel's servlets have one name space in a JVM. */

@@ -34,7 +34,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
+ * A provider on loopback, with moods: a real HTTP/1.1 server (keep-alive, a thread a connection) that speaks OpenAI, Azure, Bedrock, Anthropic, Gemini or Ollama and records what it is asked. It notices when a client goes away.
  *
  * <pre>
  * try (FakeProvider openai = FakeProvider.openai().mood(Mood.BUSY).mood("gpt-4o", Mood.WELL).next(Mood.DOWN, Mood.WELL)) {
@@ -48,8 +48,35 @@ public final class FakeProvider implements AutoCloseable {
   /** What {@link Mood#LIES_ABOUT_USAGE} says. */
   public enum Lie { NEGATIVE, ABSURD, MISSING }
 
+  /** A tool that it calls. */
+  record Tool(String name, String arguments) {}
+
+  /** Answers a call by hand, on the bare connection. */
+  public interface Hand {
+    /** @return may the connection be used again? */
+    boolean answer(Call call, Wire wire) throws IOException;
+  }
+
+  /** The connection of one call. */
+  public interface Wire {
+    /** Writes and flushes these bytes as they are. */
+    void send(byte[] bytes) throws IOException;
+
+    /** Waits this long, or until the client goes away. */
+    void pause(Duration time) throws IOException;
+
+    /** Waits until the client goes away. */
+    void waitForGoodbye() throws IOException;
+
+    /** The body of the usual answer, a stream if one was asked for; {@code other}: if none was. */
+    String answer(boolean other);
+
+    /** The body of an error as this provider says it. */
+    String error(int status, String message);
+  }
+
   /** One answer. */
-  record Said(String model, List<String> words, @Nullable String tool, String arguments, @Nullable Long input, long output, boolean usageAsked) {
+  record Said(String model, List<String> words, List<Tool> tools, @Nullable Long input, long output, boolean usageAsked) {
     String text() {
       return String.join("", words);
     }
@@ -141,6 +168,13 @@ public final class FakeProvider implements AutoCloseable {
       if (models >= 0 && colon > models) {
         return URLDecoder.decode(path.substring(models + 8, colon), UTF_8);
       }
+      if (path.startsWith("/model/")) {
+        return URLDecoder.decode(path.substring(7, path.lastIndexOf('/')), UTF_8);
+      }
+      int deployments = path.indexOf("/deployments/");
+      if (deployments >= 0) {
+        return URLDecoder.decode(path.substring(deployments + 13, path.indexOf('/', deployments + 13)), UTF_8);
+      }
       return json.path("model").asText("");
     }
 
@@ -150,7 +184,12 @@ public final class FakeProvider implements AutoCloseable {
     }
   }
 
+  private static final Set<String> MISTRAL_FIELDS = Set.of("model", "messages", "temperature", "top_p", "max_tokens", "stream", "stop", "random_seed", "metadata", "response_format", "tools", "tool_choice",
+      "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls", "prompt_mode", "reasoning_effort", "guardrails", "prompt_cache_key", "safe_prompt");
+
   private final Speech speech;
+  private Set<String> fields;
+  private boolean usageUnasked;
   private final ServerSocket server;
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
   private final List<Call> calls = new CopyOnWriteArrayList<>();
@@ -161,8 +200,8 @@ public final class FakeProvider implements AutoCloseable {
   private final Deque<Mood> sequence = new ArrayDeque<>();
   private volatile Mood mood = Mood.WELL;
   private volatile List<String> words = words(5);
-  private volatile @Nullable String tool;
-  private volatile String arguments = "{}";
+  private volatile List<Tool> tools = List.of();
+  private volatile @Nullable Hand hand;
   private volatile long inputTokens = 9;
   private volatile long outputTokens = -1;
   private volatile Duration delay = Duration.ofMillis(300);
@@ -173,9 +212,11 @@ public final class FakeProvider implements AutoCloseable {
   private volatile boolean strict;
   private volatile boolean recording = true;
   private volatile @Nullable String key;
+  private volatile @Nullable String secretKey;
 
   private FakeProvider(Speech speech, int port) {
     this.speech = speech;
+    this.fields = speech.fields();
     try {
       this.server = new ServerSocket(port, 2_048, InetAddress.getLoopbackAddress());
     } catch (IOException e) {
@@ -190,6 +231,14 @@ public final class FakeProvider implements AutoCloseable {
     return new FakeProvider(Speech.OPENAI, 0);
   }
 
+  public static FakeProvider azure() {
+    return new FakeProvider(Speech.AZURE, 0);
+  }
+
+  public static FakeProvider bedrock() {
+    return new FakeProvider(Speech.BEDROCK, 0);
+  }
+
   public static FakeProvider anthropic() {
     return new FakeProvider(Speech.ANTHROPIC, 0);
   }
@@ -202,14 +251,21 @@ public final class FakeProvider implements AutoCloseable {
     return new FakeProvider(Speech.OLLAMA, 0);
   }
 
-  /** By id: {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
+  /** By id: {@code azure}, {@code bedrock}, {@code anthropic}, {@code gemini}, {@code ollama}; all others speak OpenAI. {@code port} 0 is any free one. */
   public static FakeProvider speaking(String provider, int port) {
-    return new FakeProvider(switch (provider) {
+    FakeProvider fake = new FakeProvider(switch (provider) {
+      case "azure" -> Speech.AZURE;
+      case "bedrock" -> Speech.BEDROCK;
       case "anthropic" -> Speech.ANTHROPIC;
       case "gemini" -> Speech.GEMINI;
       case "ollama" -> Speech.OLLAMA;
       default -> Speech.OPENAI;
     }, port);
+    if (provider.equals("mistral")) {
+      fake.fields = MISTRAL_FIELDS;
+      fake.usageUnasked = true;
+    }
+    return fake;
   }
 
   // ---- settings -------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
@@ -252,10 +308,25 @@ public final class FakeProvider implements AutoCloseable {
     return this;
   }
 
-  /** Answers with one tool call instead of words. */
-  public FakeProvider callsTool(String name, String argumentsJson) {
-    this.tool = name;
-    this.arguments = argumentsJson;
+  /** Answers with one tool call instead of words; without a name with words again. */
+  public FakeProvider callsTool(@Nullable String name, String argumentsJson) {
+    this.tools = name == null ? List.of() : List.of(new Tool(name, argumentsJson));
+    return this;
+  }
+
+  /** Answers with these tool calls at once: names and arguments, alternating; none: with words again. */
+  public FakeProvider callsTools(String... namesAndArguments) {
+    List<Tool> calls = new ArrayList<>(2);
+    for (int i = 0; i + 1 < namesAndArguments.length; i += 2) {
+      calls.add(new Tool(namesAndArguments[i], namesAndArguments[i + 1]));
+    }
+    this.tools = List.copyOf(calls);
+    return this;
+  }
+
+  /** Answers all calls in this way, whatever the mood; null: in its own again. */
+  public FakeProvider by(@Nullable Hand hand) {
+    this.hand = hand;
     return this;
   }
 
@@ -303,6 +374,12 @@ public final class FakeProvider implements AutoCloseable {
   /** Answers 401 to any other key. */
   public FakeProvider key(String key) {
     this.key = key;
+    return this;
+  }
+
+  /** Answers 403 to whatever is not signed with this secret, for {@code bedrock} in {@code us-east-1}. */
+  public FakeProvider signedWith(String secretKey) {
+    this.secretKey = secretKey;
     return this;
   }
 
@@ -448,7 +525,7 @@ public final class FakeProvider implements AutoCloseable {
   private List<String> unknownFields(Call call) {
     List<String> unknown = new ArrayList<>();
     call.json().fieldNames().forEachRemaining(name -> {
-      if (!speech.fields().contains(name)) {
+      if (!fields.contains(name)) {
         unknown.add(name);
       }
     });
@@ -462,6 +539,21 @@ public final class FakeProvider implements AutoCloseable {
       }
     }
     return byModel.getOrDefault(model, mood);
+  }
+
+  /** The vector it gives a text: of unit length, another one for another text. */
+  public static float[] vector(String text, int dimensions) {
+    java.util.Random random = new java.util.Random(text.hashCode());
+    float[] vector = new float[dimensions];
+    double square = 0;
+    for (int i = 0; i < dimensions; i++) {
+      vector[i] = (float) random.nextGaussian();
+      square += vector[i] * vector[i];
+    }
+    for (int i = 0; i < dimensions; i++) {
+      vector[i] /= (float) Math.sqrt(square);
+    }
+    return vector;
   }
 
   private static List<String> words(int n) {
@@ -537,9 +629,11 @@ public final class FakeProvider implements AutoCloseable {
       boolean gemini = path.contains(":generateContent") || path.contains(":streamGenerateContent");
       boolean known = switch (speech) {
         case OPENAI -> path.equals("/v1/chat/completions") || path.equals("/v1/embeddings");
+        case AZURE -> path.equals("/openai/v1/chat/completions") || path.startsWith("/openai/deployments/") && path.contains("/chat/completions?api-version=20");
+        case BEDROCK -> path.startsWith("/model/") && path.indexOf(':') < 0 && (path.endsWith("/converse") || path.endsWith("/converse-stream"));
         case ANTHROPIC -> path.equals("/v1/messages");
-        case GEMINI -> gemini && path.startsWith("/v1beta/models/");
-        case OLLAMA -> path.equals("/api/chat");
+        case GEMINI -> (gemini || path.endsWith(":batchEmbedContents")) && path.startsWith("/v1beta/models/");
+        case OLLAMA -> path.equals("/api/chat") || path.equals("/api/embed");
       };
       if (!known) {
         return error(404, "no such path: " + path);
@@ -547,20 +641,28 @@ public final class FakeProvider implements AutoCloseable {
       if (key != null && !holdsKey(call)) {
         return error(401, "Incorrect API key provided");
       }
+      if (secretKey != null && !SigV4.isSigned(secretKey, "us-east-1", "bedrock", call.method(), path, call.headers(), call.body)) {
+        return error(403, "The request signature we calculated does not match the signature you provided.");
+      }
       if (!call.json().isObject()) {
         return error(400, "the body is no JSON object");
       }
-      List<String> unknown = strict && !path.endsWith("/embeddings") ? unknownFields(call) : List.of();
+      boolean embeds = path.endsWith("/embeddings") || path.endsWith(":batchEmbedContents") || path.equals("/api/embed");
+      List<String> unknown = strict && !embeds ? unknownFields(call) : List.of();
       if (!unknown.isEmpty()) {
         return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
       }
+      String complaint = strict && speech == Speech.BEDROCK ? ConverseRules.complaint(call.json()) : null;
+      if (complaint != null) {
+        return error(400, complaint);
+      }
+      Hand byHand = hand;
+      if (byHand != null) {
+        return byHand.answer(call, wire(call));
+      }
       Mood mood = moodFor(call.model());
       call.mood = mood;
-      boolean stream = switch (speech) {
-        case GEMINI -> path.contains(":streamGenerateContent");
-        case OLLAMA -> call.json().path("stream").asBoolean(true);
-        default -> call.json().path("stream").asBoolean(false);
-      };
+      boolean stream = isStream(call);
       Said said = said(call, mood);
       switch (mood) {
         case BUSY -> {
@@ -591,10 +693,57 @@ public final class FakeProvider implements AutoCloseable {
         case SLOW -> pause(delay);
         default -> { }
       }
-      if (path.endsWith("/embeddings")) {
-        return embeddings(call);
+      if (embeds) {
+        return embeddings(call, mood);
       }
       return stream ? stream(call, mood, said) : whole(call, mood, said);
+    }
+
+    private boolean isStream(Call call) {
+      return switch (speech) {
+        case BEDROCK -> call.path().endsWith("/converse-stream");
+        case GEMINI -> call.path().contains(":streamGenerateContent");
+        case OLLAMA -> call.json().path("stream").asBoolean(true);
+        default -> call.json().path("stream").asBoolean(false);
+      };
+    }
+
+    private Wire wire(Call call) {
+      return new Wire() {
+        @Override public void send(byte[] bytes) throws IOException {
+          out.write(bytes);
+          out.flush();
+        }
+
+        @Override public void pause(Duration time) throws IOException {
+          Connection.this.pause(time);
+        }
+
+        @Override public void waitForGoodbye() throws IOException {
+          Connection.this.waitForGoodbye(call);
+        }
+
+        @Override public String answer(boolean other) {
+          Said said = said(call, Mood.WELL);
+          if (isStream(call) == other) {
+            return speech.whole(said);
+          }
+          StringBuilder frames = new StringBuilder();
+          speech.opening(said).forEach(frames::append);
+          if (!said.tools().isEmpty()) {
+            speech.toolCall(said).forEach(frames::append);
+          }
+          for (int i = 0; i < said.words().size() && said.tools().isEmpty(); i++) {
+            frames.append(speech.word(said, i, said.words().get(i)));
+          }
+          speech.ending(said).forEach(frames::append);
+          return frames.toString();
+        }
+
+        @Override public String error(int status, String message) {
+          return Json.text(speech.error(status, message));
+        }
+      };
     }
 
     private boolean holdsKey(Call call) {
@@ -608,7 +757,7 @@ public final class FakeProvider implements AutoCloseable {
         input = lie == Lie.MISSING ? null : lie == Lie.NEGATIVE ? Long.valueOf(-7) : Long.valueOf(4_000_000_000_000L);
         output = lie == Lie.NEGATIVE ? -3 : 4_000_000_000_000L;
       }
-      return new Said(call.model(), words, tool, arguments, input, output, call.json().path("stream_options").path("include_usage").asBoolean(false));
+      return new Said(call.model(), words, tools, input, output, usageUnasked || call.json().path("stream_options").path("include_usage").asBoolean(false));
     }
 
     private boolean whole(Call call, Mood mood, Said said) throws IOException {
@@ -650,7 +799,7 @@ public final class FakeProvider implements AutoCloseable {
         chunk(speech.errorFrame("The server had an error before it said anything"));
         return end();
       }
-      if (said.tool() != null) {
+      if (!said.tools().isEmpty()) {
         for (String frame : speech.toolCall(said)) {
           chunk(frame);
           call.chunks++;
@@ -695,20 +844,76 @@ public final class FakeProvider implements AutoCloseable {
       return end();
     }
 
-    private boolean embeddings(Call call) throws IOException {
-      ObjectNode json = Json.object().put("object", "list").put("model", call.model());
-      JsonNode input = call.json().path("input");
-      var data = json.putArray("data");
-      for (int i = 0; i < (input.isArray() ? input.size() : 1); i++) {
-        data.addObject().put("object", "embedding").put("index", i).putArray("embedding").add(0.6).add(0.8).add(0);
+    /** As strict as the real ones: what they refuse is a 400. OpenAI's list comes in reverse, its `index` being what counts. */
+    private boolean embeddings(Call call, Mood mood) throws IOException {
+      JsonNode asked = call.json();
+      ObjectNode json = Json.object();
+      switch (speech) {
+        case GEMINI -> {
+          JsonNode requests = asked.path("requests");
+          if (asked.size() != 1 || requests.isEmpty() || requests.size() > 100) {
+            return error(400, "at most 100 requests can be in one batch");
+          }
+          var all = json.putArray("embeddings");
+          for (JsonNode one : requests) {
+            if (!one.path("model").asText().equals("models/" + call.model()) || !one.at("/content/parts/0/text").isTextual()) {
+              return error(400, "Invalid JSON payload received");
+            }
+            floats(all.addObject().putArray("values"), vector(one.at("/content/parts/0/text").textValue(), one.path("outputDimensionality").asInt(8)), 2);
+          }
+        }
+        case OLLAMA -> {
+          json.put("model", call.model());
+          var all = json.putArray("embeddings");
+          for (JsonNode text : asked.path("input").isArray() ? asked.path("input") : Json.array().add(asked.path("input"))) {
+            floats(all.addArray(), vector(text.textValue(), asked.path("dimensions").asInt(8)), 1);
+          }
+          json.put("total_duration", 14143917).put("load_duration", 1019500).put("prompt_eval_count", inputTokens);
+        }
+        default -> {
+          JsonNode input = asked.path("input");
+          boolean single = input.isTextual() || input.path(0).isNumber();
+          if (!single && (!input.isArray() || input.isEmpty() || input.size() > 2_048) || input.isTextual() && input.textValue().isEmpty()) {
+            return error(400, "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.");
+          }
+          json.put("object", "list").put("model", call.model());
+          var data = json.putArray("data");
+          for (int i = (single ? 1 : input.size()) - 1; i >= 0; i--) {
+            JsonNode text = single ? input : input.get(i);
+            float[] vector = vector(text.isTextual() ? text.textValue() : Json.text(text), asked.path("dimensions").asInt(8));
+            ObjectNode item = data.addObject().put("object", "embedding").put("index", i);
+            if (asked.path("encoding_format").asText().equals("base64")) {
+              item.put("embedding", io.dromedary.chat.EmbeddingResponse.base64(vector));
+            } else {
+              floats(item.putArray("embedding"), vector, 1);
+            }
+          }
+          json.putObject("usage").put("prompt_tokens", inputTokens).put("total_tokens", inputTokens);
+        }
       }
-      json.putObject("usage").put("prompt_tokens", inputTokens).put("total_tokens", inputTokens);
-      return respond(200, "application/json", Json.text(json), "");
+      String text = Json.text(json);
+      return respond(200, "application/json", mood == Mood.JUNK || mood == Mood.TRUNCATED ? text.substring(0, text.length() / 2) : text, "");
+    }
+
+    private static void floats(com.fasterxml.jackson.databind.node.ArrayNode into, float[] vector, float scale) {
+      for (float number : vector) {
+        into.add(number * scale);
+      }
     }
 
     private boolean error(int status, String message) throws IOException {
       boolean hint = status == 429 && speech != Speech.GEMINI;
-      return respond(speech.status(status), "application/json", Json.text(speech.error(status, message)), hint ? "Retry-After: " + retryAfter + "\r\n" : "");
+      return respond(speech.status(status), "application/json", Json.text(speech.error(status, message)), (hint ? "Retry-After: " + retryAfter + "\r\n" : "") + (speech == Speech.BEDROCK ? "x-amzn-errortype: " + errorType(status) + "\r\n" : ""));
+    }
+
+    private static String errorType(int status) {
+      return switch (status) {
+        case 400 -> "ValidationException";
+        case 401, 403 -> "AccessDeniedException";
+        case 404 -> "ResourceNotFoundException";
+        case 429 -> "ThrottlingException";
+        default -> "ServiceUnavailableException";
+      };
     }
 
     private boolean respond(int status, String type, String body, String moreHeaders) throws IOException {
@@ -727,7 +932,7 @@ public final class FakeProvider implements AutoCloseable {
     }
 
     private void chunk(String text) throws IOException {
-      byte[] bytes = text.getBytes(UTF_8);
+      byte[] bytes = text.getBytes(speech == Speech.BEDROCK ? ISO_8859_1 : UTF_8);
       byte[] size = (Integer.toHexString(bytes.length) + "\r\n").getBytes(ISO_8859_1);
       byte[] whole = new byte[size.length + bytes.length + 2];
       System.arraycopy(size, 0, whole, 0, size.length);

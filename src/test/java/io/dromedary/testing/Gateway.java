@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.Dromedary;
+import io.dromedary.access.AdminToken;
+import io.dromedary.access.CallerRegistry;
 import io.dromedary.chat.Json;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -21,6 +23,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -30,8 +33,10 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.web.servlet.context.ServletWebServerApplicationContext;
+import org.springframework.context.ApplicationContext;
 
 /**
  * The whole application, running in this process on a free port with a state directory of its own, its providers being fakes. Only named providers take part: the others have no key, and no Ollama answers.
@@ -44,7 +49,7 @@ import org.springframework.boot.web.servlet.context.ServletWebServerApplicationC
  * </pre>
  */
 public final class Gateway implements AutoCloseable {
-  private static final List<String> KEYED = List.of("openai", "anthropic", "gemini", "groq", "mistral", "deepseek", "openrouter", "routellm");
+  private static final List<String> KEYED = List.of("openai", "anthropic", "gemini", "groq", "mistral", "deepseek", "openrouter", "routellm", "azure", "bedrock");
   private static final String NOBODY = "http://127.0.0.1:9";
 
   private final ServletWebServerApplicationContext context;
@@ -70,6 +75,7 @@ public final class Gateway implements AutoCloseable {
   public static final class Setup {
     private final Map<String, String> settings = new LinkedHashMap<>();
     private @Nullable Path stateDir;
+    private @Nullable String callers;
 
     private Setup() {
       for (String provider : KEYED) {
@@ -77,6 +83,7 @@ public final class Gateway implements AutoCloseable {
         settings.put("dromedary.providers." + provider + ".base-url", NOBODY);
       }
       settings.put("dromedary.providers.ollama.base-url", NOBODY);
+      settings.put("dromedary.providers.bedrock.identity", "none");
       settings.put("server.port", "0");
       settings.put("dromedary.database-url", "");
       settings.put("dromedary.cost-sink", "");
@@ -108,12 +115,33 @@ public final class Gateway implements AutoCloseable {
       return this;
     }
 
+    /** As if this stood in {@code config/callers.yaml}. */
+    public Setup callers(String yaml) {
+      this.callers = yaml;
+      return this;
+    }
+
+    /** Puts the callers in the place of those in the file. */
+    private static BeanPostProcessor replacing(ApplicationContext context, String yaml) {
+      return new BeanPostProcessor() {
+        @Override
+        public Object postProcessAfterInitialization(Object bean, String name) {
+          return bean instanceof CallerRegistry ? new CallerRegistry("callers of the test", () -> yaml.getBytes(UTF_8), context.getBean(AdminToken.class).value(), Clock.systemUTC()) : bean;
+        }
+      };
+    }
+
     public Gateway start() {
       try {
         Path dir = stateDir == null ? Files.createTempDirectory("dromedary-test") : stateDir;
         settings.put("dromedary.state-dir", dir.toString());
         String[] arguments = settings.entrySet().stream().map(setting -> "--" + setting.getKey() + "=" + setting.getValue()).toArray(String[]::new);
-        var context = (ServletWebServerApplicationContext) new SpringApplicationBuilder(Dromedary.class).registerShutdownHook(false).run(arguments);
+        SpringApplicationBuilder application = new SpringApplicationBuilder(Dromedary.class).registerShutdownHook(false);
+        String yaml = callers;
+        if (yaml != null) {
+          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(replacing(context, yaml)));
+        }
+        var context = (ServletWebServerApplicationContext) application.run(arguments);
         return new Gateway(context, dir, stateDir == null);
       } catch (IOException e) {
         throw new UncheckedIOException(e);

@@ -1,9 +1,11 @@
 package io.dromedary.testing;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider.Said;
+import io.dromedary.testing.FakeProvider.Tool;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -17,13 +19,15 @@ enum Speech {
     @Override String whole(Said said) {
       ObjectNode json = json("{'id':'chatcmpl-fake','object':'chat.completion','created':1795218700,'service_tier':'default','system_fingerprint':'fp_fake'}").put("model", said.model());
       ObjectNode choice = json.putArray("choices").addObject().put("index", 0);
-      ObjectNode message = choice.putObject("message").put("role", "assistant").put("content", said.tool() == null ? said.text() : null).putNull("refusal");
+      ObjectNode message = choice.putObject("message").put("role", "assistant").put("content", said.tools().isEmpty() ? said.text() : null).putNull("refusal");
       message.putArray("annotations");
-      if (said.tool() != null) {
-        ObjectNode call = message.putArray("tool_calls").addObject().put("id", "call_fake1").put("type", "function");
-        call.putObject("function").put("name", said.tool()).put("arguments", said.arguments());
+      if (!said.tools().isEmpty()) {
+        ArrayNode calls = message.putArray("tool_calls");
+        for (Tool tool : said.tools()) {
+          calls.addObject().put("id", "call_fake" + (calls.size() + 1)).put("type", "function").putObject("function").put("name", tool.name()).put("arguments", tool.arguments());
+        }
       }
-      choice.putNull("logprobs").put("finish_reason", said.tool() == null ? "stop" : "tool_calls");
+      choice.putNull("logprobs").put("finish_reason", said.tools().isEmpty() ? "stop" : "tool_calls");
       if (said.input() != null) {
         json.set("usage", usage(said));
       }
@@ -58,16 +62,22 @@ enum Speech {
     }
 
     @Override List<String> toolCall(Said said) {
-      ObjectNode start = json("{'tool_calls':[{'index':0,'id':'call_fake1','type':'function','function':{'arguments':''}}]}");
-      ((ObjectNode) start.at("/tool_calls/0/function")).put("name", said.tool());
-      ObjectNode rest = json("{'tool_calls':[{'index':0,'function':{}}]}");
-      ((ObjectNode) rest.at("/tool_calls/0/function")).put("arguments", said.arguments());
-      return List.of(chunk(said, start, null), chunk(said, rest, null));
+      List<String> frames = new ArrayList<>(4);
+      for (int i = 0; i < said.tools().size(); i++) {
+        Tool tool = said.tools().get(i);
+        ObjectNode start = Json.object();
+        start.putArray("tool_calls").addObject().put("index", i).put("id", "call_fake" + (i + 1)).put("type", "function").putObject("function").put("name", tool.name()).put("arguments", "");
+        ObjectNode rest = Json.object();
+        rest.putArray("tool_calls").addObject().put("index", i).putObject("function").put("arguments", tool.arguments());
+        frames.add(chunk(said, start, null));
+        frames.add(chunk(said, rest, null));
+      }
+      return frames;
     }
 
     @Override List<String> ending(Said said) {
       List<String> frames = new ArrayList<>(3);
-      frames.add(chunk(said, Json.object(), said.tool() == null ? "stop" : "tool_calls"));
+      frames.add(chunk(said, Json.object(), said.tools().isEmpty() ? "stop" : "tool_calls"));
       if (said.usageAsked() && said.input() != null) {
         ObjectNode json = json("{'id':'chatcmpl-fake','object':'chat.completion.chunk','created':1795218700,'choices':[]}").put("model", said.model());
         json.set("usage", usage(said));
@@ -91,20 +101,71 @@ enum Speech {
     }
   },
 
+  /** OpenAI's, with content filters. */
+  AZURE {
+    @Override String whole(Said said) {
+      ObjectNode json = json(OPENAI.whole(said));
+      json.putArray("prompt_filter_results").add(filtered());
+      ((ObjectNode) json.at("/choices/0")).set("content_filter_results", filtered().get("content_filter_results"));
+      return Json.text(json);
+    }
+
+    private ObjectNode filtered() {
+      return json("{'prompt_index':0,'content_filter_results':{'hate':{'filtered':false,'severity':'safe'}}}");
+    }
+
+    @Override List<String> opening(Said said) {
+      ObjectNode first = json("{'choices':[],'created':0,'id':'','model':'','object':''}");
+      first.putArray("prompt_filter_results").add(filtered());
+      List<String> frames = new ArrayList<>(List.of(sse(null, first)));
+      frames.addAll(OPENAI.opening(said));
+      return frames;
+    }
+
+    @Override String word(Said said, int index, String word) {
+      return OPENAI.word(said, index, word);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      return OPENAI.toolCall(said);
+    }
+
+    @Override List<String> ending(Said said) {
+      return OPENAI.ending(said);
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      ObjectNode json = Json.object();
+      json.putObject("error").put("code", String.valueOf(status)).put("message", message);
+      return json;
+    }
+
+    @Override Set<String> fields() {
+      Set<String> fields = new java.util.HashSet<>(OPENAI.fields());
+      fields.add("data_sources");
+      return fields;
+    }
+  },
+
   ANTHROPIC {
     private ObjectNode usage(long input, long output) {
       return Json.object().put("input_tokens", input).put("cache_creation_input_tokens", 0).put("cache_read_input_tokens", 0).put("output_tokens", output);
     }
 
+    private String stop(int index) {
+      return sse("content_block_stop", Json.object().put("type", "content_block_stop").put("index", index));
+    }
+
     @Override String whole(Said said) {
       ObjectNode json = json("{'id':'msg_fake','type':'message','role':'assistant'}").put("model", said.model());
-      ObjectNode block = json.putArray("content").addObject();
-      if (said.tool() == null) {
-        block.put("type", "text").put("text", said.text());
-      } else {
-        block.put("type", "tool_use").put("id", "toolu_fake1").put("name", said.tool()).set("input", json(said.arguments()));
+      ArrayNode blocks = json.putArray("content");
+      if (said.tools().isEmpty()) {
+        blocks.addObject().put("type", "text").put("text", said.text());
       }
-      json.put("stop_reason", said.tool() == null ? "end_turn" : "tool_use").putNull("stop_sequence");
+      for (Tool tool : said.tools()) {
+        blocks.addObject().put("type", "tool_use").put("id", "toolu_fake" + (blocks.size() + 1)).put("name", tool.name()).set("input", json(tool.arguments()));
+      }
+      json.put("stop_reason", said.tools().isEmpty() ? "end_turn" : "tool_use").putNull("stop_sequence");
       if (said.input() != null) {
         json.set("usage", usage(said.input(), said.output()));
       }
@@ -117,7 +178,7 @@ enum Speech {
       if (said.input() != null) {
         message.set("usage", usage(said.input(), 1));
       }
-      String start = said.tool() == null ? sse("content_block_start", json("{'type':'content_block_start','index':0,'content_block':{'type':'text','text':''}}")) : "";
+      String start = said.tools().isEmpty() ? sse("content_block_start", json("{'type':'content_block_start','index':0,'content_block':{'type':'text','text':''}}")) : "";
       return List.of(sse("message_start", json), start + sse("ping", json("{'type':'ping'}")));
     }
 
@@ -128,20 +189,26 @@ enum Speech {
     }
 
     @Override List<String> toolCall(Said said) {
-      ObjectNode start = json("{'type':'content_block_start','index':0,'content_block':{'type':'tool_use','id':'toolu_fake1','input':{}}}");
-      ((ObjectNode) start.get("content_block")).put("name", said.tool());
-      ObjectNode delta = json("{'type':'content_block_delta','index':0,'delta':{'type':'input_json_delta'}}");
-      ((ObjectNode) delta.get("delta")).put("partial_json", said.arguments());
-      return List.of(sse("content_block_start", start), sse("content_block_delta", delta));
+      List<String> frames = new ArrayList<>(4);
+      for (int i = 0; i < said.tools().size(); i++) {
+        Tool tool = said.tools().get(i);
+        ObjectNode start = Json.object().put("type", "content_block_start").put("index", i);
+        start.putObject("content_block").put("type", "tool_use").put("id", "toolu_fake" + (i + 1)).put("name", tool.name()).putObject("input");
+        ObjectNode delta = Json.object().put("type", "content_block_delta").put("index", i);
+        delta.putObject("delta").put("type", "input_json_delta").put("partial_json", tool.arguments());
+        frames.add((i == 0 ? "" : stop(i - 1)) + sse("content_block_start", start));
+        frames.add(sse("content_block_delta", delta));
+      }
+      return frames;
     }
 
     @Override List<String> ending(Said said) {
       ObjectNode end = json("{'type':'message_delta','delta':{'stop_sequence':null}}");
-      ((ObjectNode) end.get("delta")).put("stop_reason", said.tool() == null ? "end_turn" : "tool_use");
+      ((ObjectNode) end.get("delta")).put("stop_reason", said.tools().isEmpty() ? "end_turn" : "tool_use");
       if (said.input() != null) {
         end.putObject("usage").put("output_tokens", said.output());
       }
-      return List.of(sse("content_block_stop", json("{'type':'content_block_stop','index':0}")), sse("message_delta", end), sse("message_stop", json("{'type':'message_stop'}")));
+      return List.of(stop(Math.max(0, said.tools().size() - 1)), sse("message_delta", end), sse("message_stop", json("{'type':'message_stop'}")));
     }
 
     @Override ObjectNode error(int status, String message) {
@@ -167,13 +234,15 @@ enum Speech {
   },
 
   GEMINI {
-    private ObjectNode answer(Said said, @Nullable ObjectNode part, @Nullable String finish) {
+    private ObjectNode answer(Said said, ObjectNode part, @Nullable String finish) {
+      return answer(said, List.of(part), finish);
+    }
+
+    private ObjectNode answer(Said said, List<ObjectNode> parts, @Nullable String finish) {
       ObjectNode json = Json.object();
       ObjectNode candidate = json.putArray("candidates").addObject();
       ObjectNode content = candidate.putObject("content").put("role", "model");
-      if (part != null) {
-        content.putArray("parts").add(part);
-      }
+      content.putArray("parts").addAll(parts);
       if (finish != null) {
         candidate.put("finishReason", finish);
       }
@@ -187,10 +256,15 @@ enum Speech {
       return json.put("modelVersion", said.model()).put("responseId", "fake");
     }
 
-    private ObjectNode call(Said said) {
-      ObjectNode part = Json.object();
-      part.putObject("functionCall").put("name", said.tool()).set("args", json(said.arguments()));
-      return part.put("thoughtSignature", "c2lnbmVk");
+    /** As the real one: only the first call of a turn is signed. */
+    private List<ObjectNode> calls(Said said) {
+      List<ObjectNode> parts = new ArrayList<>(2);
+      for (Tool tool : said.tools()) {
+        ObjectNode part = Json.object();
+        part.putObject("functionCall").put("name", tool.name()).set("args", json(tool.arguments()));
+        parts.add(parts.isEmpty() ? part.put("thoughtSignature", "c2lnbmVk") : part);
+      }
+      return parts;
     }
 
     private String frame(JsonNode json) {
@@ -198,7 +272,7 @@ enum Speech {
     }
 
     @Override String whole(Said said) {
-      return Json.text(answer(said, said.tool() == null ? Json.object().put("text", said.text()) : call(said), "STOP"));
+      return Json.text(answer(said, said.tools().isEmpty() ? List.of(Json.object().put("text", said.text())) : calls(said), "STOP"));
     }
 
     @Override List<String> opening(Said said) {
@@ -210,7 +284,7 @@ enum Speech {
     }
 
     @Override List<String> toolCall(Said said) {
-      return List.of(frame(answer(said, call(said), null)));
+      return List.of(frame(answer(said, calls(said), null)));
     }
 
     @Override List<String> ending(Said said) {
@@ -247,6 +321,92 @@ enum Speech {
     }
   },
 
+  /** Frames are bytes, one character each. */
+  BEDROCK {
+    private String frame(String event, JsonNode json) {
+      return new String(EventStream.message(event, Json.text(json)), java.nio.charset.StandardCharsets.ISO_8859_1);
+    }
+
+    private String stop(int index) {
+      return frame("contentBlockStop", Json.object().put("contentBlockIndex", index));
+    }
+
+    private ObjectNode usage(Said said) {
+      return Json.object().put("inputTokens", said.input()).put("outputTokens", said.output()).put("totalTokens", said.input() + said.output());
+    }
+
+    @Override String whole(Said said) {
+      ObjectNode json = Json.object();
+      ArrayNode blocks = json.putObject("output").putObject("message").put("role", "assistant").putArray("content");
+      if (said.tools().isEmpty()) {
+        blocks.addObject().put("text", said.text());
+      }
+      for (Tool tool : said.tools()) {
+        blocks.addObject().putObject("toolUse").put("toolUseId", "tooluse_fake" + blocks.size()).put("name", tool.name()).set("input", json(tool.arguments()));
+      }
+      json.put("stopReason", said.tools().isEmpty() ? "end_turn" : "tool_use");
+      if (said.input() != null) {
+        json.set("usage", usage(said));
+      }
+      json.putObject("metrics").put("latencyMs", 1);
+      return Json.text(json);
+    }
+
+    @Override List<String> opening(Said said) {
+      return List.of(frame("messageStart", json("{'role':'assistant'}")));
+    }
+
+    @Override String word(Said said, int index, String word) {
+      ObjectNode json = json("{'contentBlockIndex':0,'delta':{},'p':'abcdef'}");
+      ((ObjectNode) json.get("delta")).put("text", word);
+      return frame("contentBlockDelta", json);
+    }
+
+    @Override List<String> toolCall(Said said) {
+      List<String> frames = new ArrayList<>(4);
+      for (int i = 0; i < said.tools().size(); i++) {
+        Tool tool = said.tools().get(i);
+        ObjectNode start = Json.object().put("contentBlockIndex", i);
+        start.putObject("start").putObject("toolUse").put("toolUseId", "tooluse_fake" + (i + 1)).put("name", tool.name());
+        ObjectNode delta = Json.object().put("contentBlockIndex", i);
+        delta.putObject("delta").putObject("toolUse").put("input", tool.arguments());
+        frames.add((i == 0 ? "" : stop(i - 1)) + frame("contentBlockStart", start));
+        frames.add(frame("contentBlockDelta", delta));
+      }
+      return frames;
+    }
+
+    @Override List<String> ending(Said said) {
+      ObjectNode last = json("{'metrics':{'latencyMs':1}}");
+      if (said.input() != null) {
+        last.set("usage", usage(said));
+      }
+      return List.of(stop(Math.max(0, said.tools().size() - 1)), frame("messageStop", Json.object().put("stopReason", said.tools().isEmpty() ? "end_turn" : "tool_use")), frame("metadata", last));
+    }
+
+    @Override ObjectNode error(int status, String message) {
+      return Json.object().put("message", message);
+    }
+
+    @Override String errorFrame(String message) {
+      return frame("exception:serviceUnavailableException", error(503, message));
+    }
+
+    @Override String brokenFrame() {
+      String whole = frame("messageStart", json("{'role':'assistant'}"));
+      return whole.substring(0, whole.length() - 6) + "X" + whole.substring(whole.length() - 5);
+    }
+
+    @Override int status(int status) {
+      return status == 401 ? 403 : status;
+    }
+
+    @Override Set<String> fields() {
+      return Set.of("messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "additionalModelRequestFields", "promptVariables", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig",
+          "serviceTier", "outputConfig");
+    }
+  },
+
   OLLAMA {
     private ObjectNode line(Said said, String content, boolean done) {
       ObjectNode json = Json.object().put("model", said.model()).put("created_at", "2026-11-20T10:00:00.000000000Z");
@@ -263,13 +423,15 @@ enum Speech {
 
     private ObjectNode withCall(Said said, boolean done) {
       ObjectNode json = line(said, "", done);
-      ObjectNode call = ((ObjectNode) json.get("message")).putArray("tool_calls").addObject().put("id", "call_fake1");
-      call.putObject("function").put("name", said.tool()).set("arguments", json(said.arguments()));
+      ArrayNode calls = ((ObjectNode) json.get("message")).putArray("tool_calls");
+      for (Tool tool : said.tools()) {
+        calls.addObject().put("id", "call_fake" + (calls.size() + 1)).putObject("function").put("name", tool.name()).set("arguments", json(tool.arguments()));
+      }
       return json;
     }
 
     @Override String whole(Said said) {
-      return Json.text(said.tool() == null ? line(said, said.text(), true) : withCall(said, true));
+      return Json.text(said.tools().isEmpty() ? line(said, said.text(), true) : withCall(said, true));
     }
 
     @Override List<String> opening(Said said) {
@@ -336,7 +498,7 @@ enum Speech {
   }
 
   String streamType() {
-    return this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
+    return this == BEDROCK ? "application/vnd.amazon.eventstream" : this == OLLAMA ? "application/x-ndjson" : "text/event-stream; charset=utf-8";
   }
 
   private static String sse(@Nullable String event, JsonNode json) {

@@ -9,6 +9,7 @@ import io.dromedary.chat.Problem;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,7 @@ public final class ChatRequestReader {
   /** Names the wait a client allows, in whole milliseconds. */
   public static final String TIMEOUT_HEADER = "x-dromedary-timeout-ms";
 
+  private static final List<String> NOT_IN_MESSAGES = List.of("stream", "stream_options");
   private static final String HINT_PREFIX = "x-dromedary-";
   private static final String IDEMPOTENCY_KEY = "idempotency-key";
   private static final long MAX_TIMEOUT_MS = 600_000;
@@ -43,12 +45,16 @@ public final class ChatRequestReader {
 
   /** For doors that have made the canonical JSON themselves. @throws Problem as {@link #read(Inbound)} */
   public ChatRequest read(Inbound in, ObjectNode json) {
+    if (!in.entry().equals("http")) {
+      // Only HTTP can stream; elsewhere the answer is one message.
+      json.remove(NOT_IN_MESSAGES);
+    }
     rules.check(json);
-    Instant deadline = in.receivedAt().plus(timeout(in.header(TIMEOUT_HEADER)));
+    Instant deadline = in.receivedAt().plus(timeout(in.header(TIMEOUT_HEADER), defaultTimeout));
     return new ChatRequest(in.requestId(), json, hints(in.metadata()), in.receivedAt(), deadline, in.callerGone());
   }
 
-  private Duration timeout(@Nullable String header) {
+  static Duration timeout(@Nullable String header, Duration defaultTimeout) {
     if (header == null) {
       return defaultTimeout;
     }
@@ -66,7 +72,7 @@ public final class ChatRequestReader {
     return Duration.ofMillis(millis);
   }
 
-  private static Map<String, String> hints(Map<String, String> metadata) {
+  static Map<String, String> hints(Map<String, String> metadata) {
     Map<String, String> hints = null;
     for (Map.Entry<String, String> header : metadata.entrySet()) {
       String name = header.getKey();

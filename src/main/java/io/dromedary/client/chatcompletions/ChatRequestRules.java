@@ -72,7 +72,7 @@ final class ChatRequestRules {
     }
   }
 
-  private static void model(JsonNode value, String path) {
+  static void model(JsonNode value, String path) {
     String name = Fields.string(value, path);
     if (!isModelName(name)) {
       throw Fields.invalid(path, "`" + path + "` must be 1 to " + MAX_MODEL_CHARS + " letters, digits or . _ : / @ + - , such as `openai/gpt-4o-mini` or `auto`, not `" + Problem.clip(name) + "`");

@@ -10,8 +10,11 @@ import io.dromedary.chat.Answer;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.ChatStream;
+import io.dromedary.chat.EmbeddingRequest;
+import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.KeptResponse;
+import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.client.Problems;
 import io.dromedary.client.Reply;
@@ -38,6 +41,19 @@ public final class Replies {
     return new Reply.Streamed(headers, (ChatStream) answer, request.wantsUsage());
   }
 
+  /** Vectors, in the encoding that was asked for. */
+  public Reply embeddings(EmbeddingRequest request, Answer answer, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Bill bill) {
+    byte[] bytes = answer instanceof KeptResponse kept ? kept.bytes() : ((EmbeddingResponse) answer).bytes();
+    return new Reply.Whole(200, headers(request, candidates, recall, bill), JSON, bytes);
+  }
+
+  /** What was answered before to a request with the same idempotency key: the same status and body, streamed or whole as it is asked for now. */
+  public Reply again(ModelRequest asked, int status, Map<String, String> headers, KeptResponse kept) {
+    Map<String, String> all = new LinkedHashMap<>(headers);
+    all.put("idempotent-replayed", "true");
+    return status == 200 && asked instanceof ChatRequest request && request.stream() ? new Reply.Streamed(all, AnswerReplay.stream(kept.parsed()), request.wantsUsage()) : new Reply.Whole(status, all, JSON, kept.bytes());
+  }
+
   /** Any JSON that is not a chat answer: lists, reports, explanations. */
   public Reply json(JsonNode json, @Nullable String requestId) {
     return new Reply.Whole(200, id(requestId), JSON, Json.bytes(json));
@@ -60,7 +76,7 @@ public final class Replies {
   }
 
   /** The contract's headers: what is known when the first byte goes out. A stream's cost is not; it is in its usage chunk and in {@code GET /v1/requests/{id}}. */
-  private static Map<String, String> headers(ChatRequest request, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Bill bill) {
+  private static Map<String, String> headers(ModelRequest request, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Bill bill) {
     Map<String, String> headers = new LinkedHashMap<>(16);
     headers.put("x-request-id", request.id());
     Duration provider = Duration.ZERO;

@@ -126,6 +126,9 @@ final class GeminiRequest {
       if (message.hasNonNull("name") && !who.equals("tool")) {
         dropped.add("messages[].name");
       }
+      if (JsonText.isCacheMarked(message)) {
+        dropped.add("cache_control");
+      }
     }
     answerCalls();
     if (contents.isEmpty() || !"user".equals(contents.get(0).path("role").asText())) {

@@ -12,6 +12,7 @@ import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
 import io.dromedary.provider.CanonicalAnswer;
+import io.dromedary.provider.JsonText;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import io.dromedary.provider.openai.OpenAiErrors;
@@ -55,6 +56,7 @@ public final class OllamaChat implements WireFormat {
     ObjectNode body = Json.object();
     body.put("model", model.name());
     body.set("messages", messages(request));
+    unheard(request, dropped);
     body.put("stream", request.stream());
     if (asked.path("n").asInt(1) > 1) {
       throw Problem.badField("n", "`n` is " + asked.path("n").asInt() + ", but model `" + model.id() + "` gives one choice a call; ask several times, or another provider");
@@ -169,6 +171,23 @@ public final class OllamaChat implements WireFormat {
     }
   }
 
+  /** What Ollama's messages have no place for. */
+  private static void unheard(ChatRequest request, List<String> dropped) {
+    boolean named = false;
+    boolean marked = false;
+    for (JsonNode message : request.messages()) {
+      String role = message.path("role").asText();
+      named |= message.hasNonNull("name") && !role.equals("tool") && !role.equals("function");
+      marked |= JsonText.isCacheMarked(message);
+    }
+    if (named) {
+      dropped.add("messages[].name");
+    }
+    if (marked) {
+      dropped.add("cache_control");
+    }
+  }
+
   private static ArrayNode messages(ChatRequest request) {
     ArrayNode messages = Json.array();
     Map<String, String> names = new HashMap<>(4);
@@ -267,6 +286,9 @@ public final class OllamaChat implements WireFormat {
     }
     if (!(answer.get("message") instanceof ObjectNode said)) {
       throw new IOException("provider `" + model.provider() + "` answered JSON without `message`");
+    }
+    if (!answer.path("done").asBoolean(true)) {
+      throw new IOException("provider `" + model.provider() + "` answered a stream's first line to a request for a whole answer");
     }
     ArrayNode calls = toolCalls(said.path("tool_calls"), request, 0);
     String text = said.path("content").asText("");

@@ -9,6 +9,8 @@ import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
+import io.dromedary.chat.ProviderFailure.Kind;
+import io.dromedary.provider.ModelPath;
 import io.dromedary.provider.StreamDecoder;
 import io.dromedary.provider.WireFormat;
 import io.dromedary.provider.openai.Dialect.Quirk;
@@ -26,6 +28,8 @@ import java.util.Set;
  *
  * <p>Unknown fields survive both ways, except towards providers that refuse them (Groq, Mistral) and except provider extras that we know ({@code x_groq}, {@code obfuscation}, {@code content_filter_results} ...).
  *
+ * <p>Azure's key is sent as {@code api-key}, unless it is a token of Entra (a JWT), which is a bearer. With an API version it asks the deployment of the model's name, without one ({@code v1}) Azure's newer path.
+ *
  * <p>Traits of a model it reads, as the head of {@code config/models.yaml} tells them: {@code max_tokens_field}, {@code sampling}, {@code sampling_if_effort_none}; without them the model's name decides.
  */
 public final class OpenAiChat implements WireFormat {
@@ -35,22 +39,37 @@ public final class OpenAiChat implements WireFormat {
   /** What other providers' clients send and OpenAI answers with 400. */
   private static final List<String> FOREIGN = List.of("top_k", "thinking");
   private static final List<String> GROQ_REFUSES = List.of("logprobs", "top_logprobs", "logit_bias");
+  /** What DeepSeek reads over without a word. */
+  private static final List<String> DEEPSEEK_IGNORES = List.of("seed", "logit_bias", "prediction", "verbosity", "modalities", "web_search_options", "metadata", "store", "service_tier", "prompt_cache_key", "user", "top_k");
   private static final BigDecimal MISTRAL_HOTTEST = new BigDecimal("1.5");
 
+  /** The API version that stands for no version at all: Azure's path {@code /openai/v1}. */
+  private static final String UNVERSIONED = "v1";
+
   private final Dialect dialect;
+  private final String apiVersion;
 
   /** Plain OpenAI. */
   public OpenAiChat() {
-    this(Dialect.OPENAI);
-  }
-
-  OpenAiChat(Dialect dialect) {
-    this.dialect = dialect;
+    this("openai");
   }
 
   /** @param dialect such as {@code groq}, in any case */
   public OpenAiChat(String dialect) {
-    this(Dialect.named(dialect));
+    this(dialect, UNVERSIONED);
+  }
+
+  /**
+   * @param dialect such as {@code groq}, in any case
+   * @param apiVersion for Azure: such as {@code 2024-10-21}, whose path names the deployment; {@code v1} or nothing for {@code /openai/v1}. Others have none
+   * @throws IllegalArgumentException if the dialect is unknown or the version is none
+   */
+  public OpenAiChat(String dialect, String apiVersion) {
+    this.dialect = Dialect.named(dialect);
+    this.apiVersion = apiVersion.isBlank() ? UNVERSIONED : apiVersion.strip();
+    if (!this.apiVersion.equals(ModelPath.segment(this.apiVersion))) {
+      throw new IllegalArgumentException("api-version `" + apiVersion + "` must look like 2024-10-21, or be v1");
+    }
   }
 
   public Dialect dialect() {
@@ -67,7 +86,19 @@ public final class OpenAiChat implements WireFormat {
     if (apiKey.isEmpty()) {
       return Map.of();
     }
-    return dialect.has(Quirk.API_KEY_HEADER) ? Map.of("api-key", apiKey) : Map.of("Authorization", "Bearer " + apiKey);
+    return dialect.has(Quirk.API_KEY_HEADER) && !isToken(apiKey) ? Map.of("api-key", apiKey) : Map.of("Authorization", "Bearer " + apiKey);
+  }
+
+  /** A JWT: its first part is base64 of an object. */
+  private static boolean isToken(String key) {
+    return key.startsWith("eyJ") && key.indexOf('.') > 0;
+  }
+
+  private String path(Model model) {
+    if (dialect != Dialect.AZURE) {
+      return "/chat/completions";
+    }
+    return apiVersion.equals(UNVERSIONED) ? "/openai/v1/chat/completions" : "/openai/deployments/" + ModelPath.segment(model.name()) + "/chat/completions?api-version=" + apiVersion;
   }
 
   @Override
@@ -92,6 +123,9 @@ public final class OpenAiChat implements WireFormat {
     if (dialect == Dialect.GROQ) {
       drop(body, GROQ_REFUSES, dropped);
     }
+    if (dialect == Dialect.DEEPSEEK) {
+      drop(body, DEEPSEEK_IGNORES, dropped);
+    }
     ArrayNode messages = new Messages(dialect, model, dropped).of(request.messages());
     responseFormat(body, messages, dropped);
     if (body.get("messages") == request.messages() && messages != request.messages()) {
@@ -103,7 +137,7 @@ public final class OpenAiChat implements WireFormat {
     if (dialect.fields != null) {
       onlyKnown(body, dialect.fields, dropped);
     }
-    return new Outgoing("/chat/completions", Json.bytes(body), dropped.isEmpty() ? List.of() : dropped);
+    return new Outgoing(path(model), Json.bytes(body), dropped.isEmpty() ? List.of() : dropped);
   }
 
   private void streaming(ObjectNode body) {
@@ -302,6 +336,11 @@ public final class OpenAiChat implements WireFormat {
 
   @Override
   public ProviderFailure failure(String provider, Incoming answer) {
-    return OpenAiErrors.failure(provider, answer);
+    ProviderFailure failure = OpenAiErrors.failure(provider, answer);
+    if (dialect == Dialect.AZURE && failure.kind() == Kind.REFUSED && answer.status() == 404 && failure.code() == null) {
+      // "Resource not found" without naming a deployment: our endpoint or API version is wrong, not the request
+      return new ProviderFailure(Kind.CREDENTIALS, provider, 404, "provider `" + provider + "` has no such path; check its endpoint and API version", null, null, null, null);
+    }
+    return failure;
   }
 }

@@ -1,0 +1,48 @@
+package io.dromedary.chat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** What is asked of a model, whatever it makes: the part of a request that limits, cache, failover and ledger need to know. */
+public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
+  /** The gateway's request id, {@code x-request-id}. */
+  String id();
+
+  /** The client's own body; never changed. */
+  ObjectNode json();
+
+  /** The {@code x-dromedary-*} headers and {@code idempotency-key}, names in lower case. */
+  Map<String, String> hints();
+
+  Instant receivedAt();
+
+  /** When the gateway gives up. */
+  Instant deadline();
+
+  /** Tells whether the caller hung up; asked from other threads. */
+  BooleanSupplier callerGone();
+
+  /** The model that the client names. */
+  String model();
+
+  boolean stream();
+
+  default @Nullable String hint(String name) {
+    return hints().get(name);
+  }
+
+  /** The {@code routing} extension, a missing node when there is none. */
+  default JsonNode routing() {
+    return json().path("routing");
+  }
+
+  default Duration remaining(Instant now) {
+    Duration left = Duration.between(now, deadline());
+    return left.isNegative() ? Duration.ZERO : left;
+  }
+}

@@ -1,0 +1,341 @@
+package io.dromedary.features;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.openai.client.OpenAIClient;
+import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.errors.BadRequestException;
+import com.openai.models.embeddings.EmbeddingCreateParams;
+import io.dromedary.chat.EmbeddingResponse;
+import io.dromedary.chat.Json;
+import io.dromedary.testing.FakeProvider;
+import io.dromedary.testing.Gateway;
+import io.dromedary.testing.Mood;
+import io.dromedary.testing.OpenAiSchema;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Texts to vectors, through the running gateway. */
+@Tag("D15")
+class EmbeddingsTest {
+  static final FakeProvider OPENAI = FakeProvider.openai();
+  static final FakeProvider MISTRAL = FakeProvider.openai();
+  static final FakeProvider GEMINI = FakeProvider.gemini();
+  static final FakeProvider OLLAMA = FakeProvider.ollama();
+  static Gateway gateway;
+
+  @BeforeAll
+  static void start() {
+    gateway = Gateway.with("openai", OPENAI).and("mistral", MISTRAL).and("gemini", GEMINI).and("ollama", OLLAMA).at("anthropic", "http://127.0.0.1:9").at("groq", "http://127.0.0.1:9")
+        .at("deepseek", "http://127.0.0.1:9").set("dromedary.breaker.min-calls", 20).start();
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+    List.of(OPENAI, MISTRAL, GEMINI, OLLAMA).forEach(FakeProvider::close);
+  }
+
+  @BeforeEach
+  void quiet() {
+    List.of(OPENAI, MISTRAL, GEMINI, OLLAMA).forEach(fake -> fake.mood(Mood.WELL).usage(9, -1).reset());
+  }
+
+  static ObjectNode request(String model, Object input, String more) {
+    ObjectNode json = Json.object().put("model", model);
+    json.set("input", Json.mapper().valueToTree(input));
+    try {
+      json.setAll((ObjectNode) Json.read(more.replace('\'', '"')));
+    } catch (java.io.IOException e) {
+      throw new AssertionError(more, e);
+    }
+    return json;
+  }
+
+  static Gateway.Answer embed(ObjectNode request, String... headers) {
+    return gateway.post("/v1/embeddings", request, headers);
+  }
+
+  static void assertVectors(Gateway.Answer answer, boolean base64, int dimensions, List<String> texts) {
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    JsonNode json = answer.json();
+    if (!base64) {
+      OpenAiSchema.assertEmbeddings(json);
+    }
+    assertThat(json.path("object").asText()).isEqualTo("list");
+    assertThat(json.path("data")).hasSize(texts.size());
+    for (int i = 0; i < texts.size(); i++) {
+      JsonNode item = json.path("data").get(i);
+      assertThat(item.path("object").asText()).isEqualTo("embedding");
+      assertThat(item.path("index").asInt()).isEqualTo(i);
+      float[] expected = FakeProvider.vector(texts.get(i), dimensions);
+      float[] came = base64 ? EmbeddingResponse.vector(item.path("embedding").textValue()) : floats(item.path("embedding"));
+      assertThat(came).as("vector %s", i).hasSize(dimensions);
+      for (int j = 0; j < dimensions; j++) {
+        assertThat(came[j]).isCloseTo(expected[j], within(1e-5f));
+      }
+    }
+  }
+
+  private static float[] floats(JsonNode numbers) {
+    assertThat(numbers.isArray()).isTrue();
+    float[] vector = new float[numbers.size()];
+    for (int i = 0; i < vector.length; i++) {
+      vector[i] = numbers.get(i).floatValue();
+    }
+    return vector;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"openai/text-embedding-3-small,base64,5", "openai/text-embedding-3-small,float,5", "mistral/codestral-embed,base64,8", "gemini/gemini-embedding-001,base64,5", "gemini/gemini-embedding-001,float,5",
+      "ollama/nomic-embed-text,base64,5"})
+  void every_provider_answers_in_openais_shape_in_order_and_in_the_encoding_asked_for(String model, String encoding, int dimensions) {
+    List<String> texts = List.of("first " + encoding, "second", "third 🐪");
+    Gateway.Answer answer = embed(request(model, texts, "{'encoding_format':'" + encoding + "','dimensions':5}"));
+    assertVectors(answer, encoding.equals("base64"), dimensions, texts);
+    assertThat(answer.json().path("model").asText()).isEqualTo(model);
+    assertThat(answer.json().at("/usage/prompt_tokens").asLong()).isPositive().isEqualTo(answer.json().at("/usage/total_tokens").asLong());
+    assertThat(answer.header("x-dromedary-provider")).isEqualTo(model.substring(0, model.indexOf('/')));
+    assertThat(answer.header("x-dromedary-model")).isEqualTo(model);
+    assertThat(answer.header("x-dromedary-cost-usd")).isNotNull();
+    assertThat(answer.header("x-dromedary-cache")).isEqualTo("miss");
+    assertThat(answer.header("x-dromedary-strategy")).isEqualTo("embedding");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"openai/text-embedding-3-small", "mistral/mistral-embed", "gemini/gemini-embedding-001", "ollama/nomic-embed-text", "local/all-minilm-l6-v2"})
+  void openais_own_client_reads_the_vectors_whoever_made_them(String model) {
+    OpenAIClient client = OpenAIOkHttpClient.builder().baseUrl(gateway.url() + "/v1").apiKey("any").maxRetries(0).build();
+    try {
+      var params = EmbeddingCreateParams.builder().model(model).inputOfArrayOfStrings(List.of("sdk one", "sdk two"));
+      var byDefault = client.embeddings().create(params.build());
+      var numbers = client.embeddings().create(params.encodingFormat(EmbeddingCreateParams.EncodingFormat.FLOAT).build());
+      assertThat(byDefault.data()).hasSize(2);
+      assertThat(byDefault.usage().promptTokens()).isPositive();
+      for (int i = 0; i < 2; i++) {
+        assertThat(byDefault.data().get(i).index()).isEqualTo(i);
+        assertThat(byDefault.data().get(i).embedding()).hasSize(model.startsWith("local/") ? 384 : 8).isEqualTo(numbers.data().get(i).embedding());
+      }
+      assertThatThrownBy(() -> client.embeddings().create(EmbeddingCreateParams.builder().model(model).input("").build())).isInstanceOf(BadRequestException.class);
+    } finally {
+      client.close();
+    }
+  }
+
+  @Test
+  void one_text_and_a_bare_model_name_will_do() {
+    assertVectors(embed(request("text-embedding-3-small", "alone", "{}")), false, 8, List.of("alone"));
+  }
+
+  @Tag("M5")
+  @Test
+  void it_is_booked_and_priced_like_chat() {
+    OPENAI.usage(1_000_000, 0);
+    Gateway.Answer answer = embed(request("openai/text-embedding-3-small", "booked", "{}"));
+    assertThat(answer.header("x-dromedary-cost-usd")).startsWith("0.02");
+    Row row = Row.of(gateway, answer.requestId());
+    assertThat(row.costNanos()).isEqualTo(20_000_000);
+    assertThat(row.status()).isEqualTo("ok");
+    assertThat(row.attempts()).hasSize(1);
+    assertThat(gateway.metric("dromedary_requests_total{cache=\"miss\",gen_ai_provider_name=\"openai\",gen_ai_response_model=\"openai/text-embedding-3-small\"")).isPositive();
+  }
+
+  @Tag("M5")
+  @Test
+  void tokens_are_counted_where_the_provider_does_not_say() {
+    Gateway.Answer answer = embed(request("gemini/gemini-embedding-001", List.of("The quick brown fox jumps over the lazy dog.", "Hello"), "{}"));
+    assertThat(answer.json().at("/usage/prompt_tokens").asLong()).isBetween(10L, 13L);
+    assertThat(Row.of(gateway, answer.requestId()).costNanos()).isEqualTo(answer.json().at("/usage/prompt_tokens").asLong() * 150);
+  }
+
+  @Tag("M6")
+  @Test
+  void a_call_that_fails_half_way_costs_what_was_embedded_before() {
+    List<String> texts = IntStream.range(0, 250).mapToObj(i -> "hello").toList();
+    GEMINI.next(Mood.WELL, Mood.WELL, Mood.REFUSES);
+    Gateway.Answer answer = embed(request("gemini/gemini-embedding-001", texts, "{}"));
+    assertThat(answer.status()).isEqualTo(400);
+    assertThat(GEMINI.calls()).isEqualTo(3);
+    assertThat(Row.of(gateway, answer.requestId()).costNanos()).isEqualTo(200 * 150);
+  }
+
+  @Test
+  void long_lists_are_asked_for_in_parts_and_joined_in_order() {
+    List<String> texts = IntStream.range(0, 250).mapToObj(i -> "text number " + i).toList();
+    Gateway.Answer answer = embed(request("gemini/gemini-embedding-001", texts, "{'encoding_format':'base64'}"));
+    // without `dimensions` the fake's vectors are longer than one, and stay so
+    assertThat(answer.json().path("data")).hasSize(250);
+    for (int i : new int[] {0, 99, 100, 199, 200, 249}) {
+      assertThat(EmbeddingResponse.vector(answer.json().path("data").get(i).path("embedding").textValue())[0]).as("text %s", i).isCloseTo(2 * FakeProvider.vector(texts.get(i), 8)[0], within(1e-5f));
+    }
+    assertThat(GEMINI.requests()).extracting(call -> call.json().path("requests").size()).containsExactly(100, 100, 50);
+    assertThat(Row.of(gateway, answer.requestId()).attempts()).as("one attempt, whatever it takes").hasSize(1);
+  }
+
+  @Tag("C1")
+  @Test
+  void an_equal_request_is_recalled_and_another_encoding_is_another_request() {
+    ObjectNode request = request("openai/text-embedding-3-small", "remember me", "{'encoding_format':'base64'}");
+    Gateway.Answer first = embed(request);
+    Gateway.Answer again = embed(request.deepCopy().put("user", "someone else"));
+    assertThat(again.header("x-dromedary-cache")).isEqualTo("hit");
+    assertThat(again.text()).isEqualTo(first.text());
+    assertThat(again.header("x-dromedary-cost-usd")).isEqualTo("0");
+    assertThat(OPENAI.calls()).isEqualTo(1);
+    assertVectors(embed(request.deepCopy().put("encoding_format", "float")), false, 8, List.of("remember me"));
+    assertThat(embed(request, "x-dromedary-cache", "no-store").header("x-dromedary-cache")).isEqualTo("bypass");
+    assertThat(OPENAI.calls()).isEqualTo(3);
+  }
+
+  @Tag("M10")
+  @Test
+  void a_key_is_answered_once_and_its_vectors_given_again() {
+    ObjectNode request = request("openai/text-embedding-3-small", "once", "{'encoding_format':'base64'}");
+    Gateway.Answer first = embed(request, "Idempotency-Key", "k-embed", "x-dromedary-cache", "no-store");
+    Gateway.Answer again = embed(request, "Idempotency-Key", "k-embed", "x-dromedary-cache", "no-store");
+    assertThat(again.header("idempotent-replayed")).isEqualTo("true");
+    assertThat(again.text()).isEqualTo(first.text());
+    assertThat(OPENAI.calls()).isEqualTo(1);
+    assertError(embed(request("openai/text-embedding-3-small", "another", "{}"), "Idempotency-Key", "k-embed"), 422, null, "idempotency_key_reused");
+  }
+
+  @Test
+  void a_chat_answer_is_never_taken_for_vectors() {
+    ObjectNode both = request("openai/text-embedding-3-small", "two doors", "{'messages':[{'role':'user','content':'two doors'}]}");
+    assertThat(embed(both).status()).isEqualTo(200);
+    assertThat(gateway.post("/v1/chat/completions", both).json().path("object").asText()).isNotEqualTo("list");
+  }
+
+  @Test
+  void lists_of_tokens_go_to_openai_and_are_a_400_elsewhere() {
+    assertVectors(embed(request("openai/text-embedding-3-small", List.of(List.of(1, 2), List.of(3)), "{}")), false, 8, List.of("[1,2]", "[3]"));
+    for (String model : List.of("mistral/mistral-embed", "gemini/gemini-embedding-001", "ollama/nomic-embed-text", "local/all-minilm-l6-v2")) {
+      assertError(embed(request(model, List.of(1, 2), "{}")), 400, "input", null);
+    }
+    assertThat(MISTRAL.calls() + GEMINI.calls() + OLLAMA.calls()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"anthropic/claude-opus-5", "anthropic/anything", "groq/llama-3.3-70b-versatile", "groq/some-embedding", "deepseek/deepseek-v4-pro", "openai/gpt-4o-mini", "gpt-4o-mini", "auto", "auto:cost", "sandbox/echo"})
+  void a_provider_or_model_without_embeddings_is_a_400(String model) {
+    assertError(embed(request(model, "a", "{}")), 400, "model", "invalid_value");
+  }
+
+  @Test
+  void a_model_that_is_not_there_is_a_404_and_one_that_chats_is_told_so() {
+    assertError(embed(request("nobody-knows-it", "a", "{}")), 404, "model", "model_not_found");
+    assertError(embed(request("local/other-model", "a", "{}")), 404, "model", "model_not_found");
+    assertError(gateway.chat("local/other-model", "hello"), 404, "model", "model_not_found");
+    assertThat(gateway.chat("local/all-minilm-l6-v2", "hello").status()).isEqualTo(422);
+  }
+
+  @Test
+  void an_unlisted_model_goes_to_its_provider_as_it_stands() {
+    assertVectors(embed(request("openai/my-own-embedder", "mine", "{}")), false, 8, List.of("mine"));
+    assertThat(OPENAI.last().json().path("model").asText()).isEqualTo("my-own-embedder");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '~', value = {"{'model':'openai/text-embedding-3-small','input':''}|input", "{'model':'openai/text-embedding-3-small','input':['a','']}|input[1]",
+      "{'model':'openai/text-embedding-3-small'}|input", "{'input':'a'}|model", "{'model':'openai/text-embedding-3-small','input':'a','encoding_format':'hex'}|encoding_format",
+      "{'model':'openai/text-embedding-3-small','input':'a','dimensions':-1}|dimensions"})
+  void bad_input_is_a_400_and_nobody_is_asked(String json, String param) {
+    assertError(gateway.post("/v1/embeddings", json.replace('\'', '"')), 400, param, null);
+    assertThat(OPENAI.calls()).isZero();
+  }
+
+  @Test
+  void broken_json_and_other_methods_are_told_as_everywhere() {
+    assertError(gateway.post("/v1/embeddings", "{\"model\":"), 400, null, "invalid_json");
+    assertThat(gateway.get("/v1/embeddings").status()).isIn(404, 405);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"BUSY,429", "DOWN,503", "HTML,502", "EMPTY,502", "JUNK,502", "HANGS_UP,502", "REFUSES,400", "BAD_KEY,502"})
+  void what_goes_wrong_is_told_in_openais_shape(Mood mood, int status) {
+    MISTRAL.mood(mood).retryAfter(30);
+    Gateway.Answer answer = embed(request("mistral/mistral-embed", "wrong " + mood, "{}"));
+    assertError(answer, status, null, null);
+    Row row = Row.of(gateway, answer.requestId());
+    assertThat(row.status()).isEqualTo("error");
+    MISTRAL.mood(Mood.WELL);
+  }
+
+  @Test
+  void a_provider_that_hangs_is_given_up_at_the_callers_deadline_and_charged() {
+    MISTRAL.mood(Mood.HANGS);
+    Gateway.Answer answer = embed(request("mistral/mistral-embed", "hello", "{}"), "x-dromedary-timeout-ms", "400");
+    assertError(answer, 504, null, "provider_timeout");
+    assertThat(Row.of(gateway, answer.requestId()).costNanos()).as("M6: its input").isEqualTo(100);
+    MISTRAL.await(FakeProvider.Call::cancelled, Duration.ofSeconds(10));
+  }
+
+  @Test
+  void a_parameter_that_a_provider_does_not_take_is_named() {
+    Gateway.Answer answer = embed(request("gemini/gemini-embedding-001", "who asks", "{'user':'u-1'}"));
+    assertThat(answer.header("x-dromedary-dropped-params")).isEqualTo("user");
+  }
+
+  private static void assertError(Gateway.Answer answer, int status, String param, String code) {
+    assertThat(answer.status()).as(answer.text()).isEqualTo(status);
+    OpenAiSchema.assertError(answer.json());
+    JsonNode error = answer.json().path("error");
+    assertThat(error.path("message").asText()).isNotEmpty();
+    assertThat(error.has("type") && error.has("param") && error.has("code")).as(answer.text()).isTrue();
+    if (param != null) {
+      assertThat(error.path("param").asText()).isEqualTo(param);
+    }
+    if (code != null) {
+      assertThat(error.path("code").asText()).isEqualTo(code);
+    }
+  }
+
+  @Test
+  void the_model_in_this_process_works_without_a_network_and_costs_nothing() {
+    Gateway.Answer answer = embed(request("local/all-minilm-l6-v2", List.of("A camel crosses the desert.", "A dromedary walks through sand.", "Interest rates rose again."), "{'encoding_format':'base64'}"));
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    List<float[]> vectors = new ArrayList<>();
+    answer.json().path("data").forEach(item -> vectors.add(EmbeddingResponse.vector(item.path("embedding").textValue())));
+    assertThat(vectors).hasSize(3).allSatisfy(vector -> assertThat(vector).hasSize(384));
+    assertThat(dot(vectors.get(0), vectors.get(1))).isGreaterThan(dot(vectors.get(0), vectors.get(2)) + 0.3);
+    assertThat(answer.header("x-dromedary-provider")).isEqualTo("local");
+    assertThat(answer.header("x-dromedary-cost-usd")).isEqualTo("0");
+    assertThat(answer.json().at("/usage/prompt_tokens").asInt()).isBetween(15, 30);
+    assertThat(Row.of(gateway, answer.requestId()).attempts()).hasSize(1);
+  }
+
+  private static double dot(float[] a, float[] b) {
+    double dot = 0;
+    for (int i = 0; i < a.length; i++) {
+      dot += a[i] * b[i];
+    }
+    return dot;
+  }
+
+  @Test
+  void models_list_those_that_embed() {
+    ArrayNode data = (ArrayNode) gateway.get("/v1/models").json().path("data");
+    List<String> embedding = new ArrayList<>();
+    data.forEach(model -> {
+      if (model.path("mode").asText().equals("embedding")) {
+        embedding.add(model.path("id").asText());
+      }
+    });
+    assertThat(embedding).contains("openai/text-embedding-3-small", "gemini/gemini-embedding-001", "mistral/mistral-embed", "ollama/nomic-embed-text", "local/all-minilm-l6-v2");
+  }
+}

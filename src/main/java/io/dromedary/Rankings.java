@@ -3,6 +3,7 @@ package io.dromedary;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.complexity.ComplexityScorers;
+import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
@@ -14,6 +15,8 @@ import io.dromedary.spend.Accountant;
 import java.util.List;
 import java.util.Set;
 import org.apache.camel.CamelContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Lazy;
@@ -21,9 +24,10 @@ import org.springframework.context.annotation.Lazy;
 /** Sizing requests up, ranking models, failing over. */
 @Configuration(proxyBeanMethods = false)
 class Rankings {
+  private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
-  private static final Set<String> SCORERS = Set.of("keywords", "length");
+  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
   Reloadable<ModelCatalog> modelCatalog() {
@@ -37,7 +41,11 @@ class Rankings {
 
   @Bean
   ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy) {
-    return new ComplexityScorers(List.of(), () -> routingPolicy.get().scorer());
+    LearnedScorer learned = LearnedScorer.load();
+    if (!learned.problem().isEmpty()) {
+      LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
+    }
+    return new ComplexityScorers(List.of(learned), () -> routingPolicy.get().scorer(), complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean

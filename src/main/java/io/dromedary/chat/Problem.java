@@ -50,6 +50,11 @@ public class Problem extends RuntimeException {
     return new Problem(404, "invalid_request_error", "the model `" + clip(model) + "` does not exist here; GET /v1/models lists those that do").code("model_not_found").param("model");
   }
 
+  /** A name {@code router-<kind>-<threshold>} of a kind that we do not have. */
+  public static Problem routerNotFound(String model, String kinds) {
+    return new Problem(404, "invalid_request_error", "the model `" + clip(model) + "` does not exist here: the kinds of `router-<kind>-<threshold>` are " + kinds).code("model_not_found").param("model");
+  }
+
   /** No candidate is left: {@code constraint} names what emptied the set. */
   public static Problem noEligibleModel(String constraint) {
     return new Problem(422, "invalid_request_error", "no eligible model: " + constraint).code("no_eligible_model").shouldRetry(false);

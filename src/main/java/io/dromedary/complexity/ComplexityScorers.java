@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /**
  * Asks the scorer that a request names ({@code router-<kind>-<threshold>}), else the configured one. When it throws, the keywords decide, and the signals say so: scoring never fails a request.
@@ -14,22 +15,33 @@ import java.util.function.Supplier;
 public final class ComplexityScorers {
   private static final KeywordScorer KEYWORDS = new KeywordScorer();
   private static final String ROUTER = "router-";
+  /** Other names in {@code router-<kind>-<threshold>}: our one learned score answers to RouteLLM's matrix factorisation and to its lexical path. */
+  private static final Map<String, String> ALIASES = Map.of("mf", "learned", "lexical", "learned");
 
   private final Map<String, ComplexityScorer> byKind = new LinkedHashMap<>();
   private final Supplier<String> configured;
+  private final UnaryOperator<Complexity> tiers;
 
   /**
-   * @param scorers further scorers; {@code keywords} and {@code length} are always there
+   * @param scorers further scorers; {@code keywords}, {@code length} and {@code random} are always there
    * @param configured the kind in force, asked at every request so that a reload takes effect
    */
   public ComplexityScorers(List<ComplexityScorer> scorers, Supplier<String> configured) {
+    this(scorers, configured, UnaryOperator.identity());
+  }
+
+  /** @param tiers gives a scored request the tier that is configured for its scorer and score */
+  public ComplexityScorers(List<ComplexityScorer> scorers, Supplier<String> configured, UnaryOperator<Complexity> tiers) {
     byKind.put(KEYWORDS.kind(), KEYWORDS);
     LengthScorer length = new LengthScorer();
     byKind.put(length.kind(), length);
+    RandomScorer random = new RandomScorer();
+    byKind.put(random.kind(), random);
     for (ComplexityScorer scorer : scorers) {
       byKind.put(scorer.kind(), scorer);
     }
     this.configured = configured;
+    this.tiers = tiers;
   }
 
   public Set<String> kinds() {
@@ -38,31 +50,36 @@ public final class ComplexityScorers {
 
   /** Never throws for a checked request. A kind that we do not have is scored by the configured scorer; the ranking refuses its name. */
   public Complexity score(ChatRequest request) {
-    String kind = configured.get();
+    String asked = configured.get();
     String model = request.model();
     if (model.startsWith(ROUTER)) {
       int end = model.lastIndexOf('-');
-      if (end > ROUTER.length() && byKind.containsKey(model.substring(ROUTER.length(), end))) {
-        kind = model.substring(ROUTER.length(), end);
+      if (end > ROUTER.length()) {
+        String named = model.substring(ROUTER.length(), end);
+        asked = byKind.containsKey(ALIASES.getOrDefault(named, named)) ? named : asked;
       }
     }
+    String kind = ALIASES.getOrDefault(asked, asked);
     ComplexityScorer scorer = byKind.get(kind);
     if (scorer == null) {
-      return fallback(request, kind, "there is no such scorer");
+      return fallback(request, asked, "there is no such scorer");
     }
     try {
-      return scorer.score(request);
+      Complexity complexity = tiers.apply(scorer.score(request));
+      return kind.equals(asked) ? complexity : told(complexity, Map.of("asked_as", asked));
     } catch (RuntimeException e) {
-      return fallback(request, kind, e.getClass().getSimpleName());
+      return fallback(request, asked, e.getClass().getSimpleName());
     }
   }
 
-  private static Complexity fallback(ChatRequest request, String kind, String why) {
-    Complexity complexity = KEYWORDS.score(request);
+  private static Complexity told(Complexity complexity, Map<String, Object> more) {
     Map<String, Object> signals = new LinkedHashMap<>(complexity.signals());
-    signals.put("fallback_from", kind);
-    signals.put("fallback_why", why);
+    signals.putAll(more);
     return new Complexity(complexity.score(), complexity.tier(), complexity.scorer(), signals);
+  }
+
+  private static Complexity fallback(ChatRequest request, String kind, String why) {
+    return told(KEYWORDS.score(request), Map.of("fallback_from", kind, "fallback_why", why));
   }
 
   /** The name of a request's tier, for the content-based router. */

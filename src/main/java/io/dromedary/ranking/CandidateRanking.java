@@ -134,8 +134,8 @@ public final class CandidateRanking {
   public Candidates byThreshold(ChatRequest request, Complexity complexity) {
     Ranking ranking = new Ranking(request, complexity);
     String kind = ranking.options.routerKind();
-    if (!kind.equals(complexity.scorer()) && !kind.equals(complexity.signals().get("fallback_from"))) {
-      throw Problem.modelNotFound(request.model());
+    if (!kind.equals(complexity.scorer()) && !kind.equals(complexity.signals().get("fallback_from")) && !kind.equals(complexity.signals().get("asked_as"))) {
+      throw Problem.routerNotFound(request.model(), String.join(", ", ranking.policy.scorers()) + ", lexical, mf");
     }
     boolean strong = complexity.score() >= ranking.options.threshold();
     ranking.tier = strong ? Tier.EXPERT : Tier.SIMPLE;

@@ -1,5 +1,6 @@
 package io.dromedary.ranking;
 
+import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.ConfigNode;
 import io.dromedary.catalog.Model;
@@ -27,9 +28,11 @@ import java.util.Set;
  * @param strong asked for scores from the threshold on
  * @param weak asked below it
  * @param named ids that occur in some chain
+ * @param scorers kinds of scorers that there are, in the order that messages name them
+ * @param cutOffs per scorer the four scores at which SIMPLE, MEDIUM, COMPLEX and EXPERT begin
  */
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
-    Set<String> named) {
+    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
 
@@ -49,7 +52,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
    * @throws ConfigError naming file, key, value and what is allowed
    */
   public static RoutingPolicy read(byte[] yaml, String file, ModelCatalog catalogue, Set<String> scorers) {
-    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers"));
+    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs"));
     String scorer = root.get("scorer").text("keywords");
     if (!scorers.contains(scorer)) {
       throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
@@ -86,7 +89,42 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     String weak = chatModel(routers.get("weak"), catalogue);
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
-    return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named));
+    return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers));
+  }
+
+  private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {
+    Map<String, List<Double>> cutOffs = new LinkedHashMap<>();
+    List<String> allowed = scorers.stream().filter(kind -> !kind.equals("keywords")).sorted().toList(); // the keywords' rules are their tiers
+    if (node.present()) {
+      node.onlyKeys(allowed);
+    }
+    for (Map.Entry<String, ConfigNode> entry : node.entries().entrySet()) {
+      List<Double> scores = entry.getValue().list().stream().map(score -> score.decimal(BigDecimal.ONE).doubleValue()).toList();
+      if (scores.size() != Tier.values().length - 1) {
+        throw entry.getValue().error("must be 4 scores: where SIMPLE, MEDIUM, COMPLEX and EXPERT begin");
+      }
+      for (int i = 1; i < scores.size(); i++) {
+        if (scores.get(i) < scores.get(i - 1)) {
+          throw entry.getValue().error("must rise");
+        }
+      }
+      cutOffs.put(entry.getKey(), scores);
+    }
+    return cutOffs;
+  }
+
+  /** The request's complexity with the tier that the cut-offs of its scorer give its score; as it was where none are configured. */
+  public Complexity tiered(Complexity complexity) {
+    List<Double> scores = cutOffs.get(complexity.scorer());
+    if (scores == null) {
+      return complexity;
+    }
+    int tier = 0;
+    while (tier < scores.size() && complexity.score() >= scores.get(tier)) {
+      tier++;
+    }
+    return new Complexity(complexity.score(), Tier.values()[tier], complexity.scorer(), complexity.signals());
   }
 
   private static String optionalModel(ConfigNode value, ModelCatalog catalogue) {

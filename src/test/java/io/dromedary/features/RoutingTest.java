@@ -153,7 +153,7 @@ class RoutingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gpt-17", "nobody/gpt-4o", "mistral/mistral-large-latest", "router-mf-0.5"})
+  @ValueSource(strings = {"gpt-17", "nobody/gpt-4o", "mistral/mistral-large-latest", "router-astrology-0.5"})
   void a_model_that_is_not_served_here_is_not_found(String name) {
     Answer answer = gateway.chat(name, GREETING);
 

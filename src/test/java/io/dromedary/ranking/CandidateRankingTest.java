@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CandidateRankingTest {
-  static final Set<String> SCORERS = Set.of("keywords", "length");
+  static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
   static final byte[] MODELS = read("config/models.yaml");
   static final byte[] ROUTING = read("config/routing.yaml");
   static final ModelCatalog CATALOGUE = ModelCatalog.read(MODELS, "config/models.yaml");
@@ -205,7 +205,9 @@ class CandidateRankingTest {
     assertThat(ids(ranking.byThreshold(request("'model':'router-keywords-0.5'"), looking(Tier.MEDIUM)))).containsExactly("openai/gpt-4o", "openai/gpt-4o-mini");
     assertThat(ids(ranking.byThreshold(request("'model':'router-keywords-0.51'"), looking(Tier.MEDIUM)))).containsExactly("openai/gpt-4o-mini", "openai/gpt-4o");
     assertThat(ranking.byThreshold(request("'model':'router-keywords-0.51'"), looking(Tier.MEDIUM)).decision().reason()).isEqualTo("score 0.5 < 0.51 by keywords");
-    refused(404, "router-mf-0.5", () -> ranking.byThreshold(request("'model':'router-mf-0.5'"), looking(Tier.MEDIUM)));
+    refused(404, "router-zz-0.5` does not exist here: the kinds of `router-<kind>-<threshold>` are keywords, learned, length, random, lexical, mf", () -> ranking.byThreshold(request("'model':'router-zz-0.5'"), looking(Tier.MEDIUM)));
+    Complexity asMf = new Complexity(0.3, Tier.MEDIUM, "learned", Map.of("asked_as", "mf"));
+    assertThat(ids(ranking.byThreshold(request("'model':'router-mf-0.25'"), asMf)).get(0)).isEqualTo("openai/gpt-4o");
     refused(400, "from 0 to 1", () -> ranking.byThreshold(request("'model':'router-keywords-1.5'"), looking(Tier.MEDIUM)));
     Complexity fallen = new Complexity(0.5, Tier.MEDIUM, "keywords", Map.of("fallback_from", "length"));
     assertThat(ids(ranking.byThreshold(request("'model':'router-length-0.4'"), fallen)).get(0)).isEqualTo("openai/gpt-4o");
@@ -346,10 +348,17 @@ class CandidateRankingTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"learned,0.05,TRIVIAL", "learned,0.1,SIMPLE", "learned,0.14,MEDIUM", "learned,0.25,COMPLEX", "learned,0.33,EXPERT", "length,0.3,TRIVIAL"})
+  void cut_offs_give_a_score_its_tier_and_leave_other_scorers_alone(String scorer, double score, Tier tier) {
+    assertThat(POLICY.tiered(new Complexity(score, Tier.TRIVIAL, scorer, Map.of())).tier()).isEqualTo(tier);
+  }
+
+  @ParameterizedTest
   @Tag("F9")
   @CsvSource(delimiter = '|', value = {"scorer: keywords|scorer: magic|scorer = magic", "baseline-model: openai/gpt-4o|baseline-model: no-such|baseline-model = no-such",
       "ollama/llama3.2, groq|ollama/llama9, groq|tiers.TRIVIAL.models[0] = ollama/llama9", "min-quality: 0.4|min-quality: 4|tiers.TRIVIAL.min-quality = 4",
       "max-candidates: 6|max-candidates: 99|max-candidates = 99", "max-candidates: 6|max-candidate: 6|max-candidate = 6", "strong: openai/gpt-4o|strong: text-embedding-3-small|routers.strong = text-embedding-3-small",
+      "learned: [0.1|unlearned: [0.1|cut-offs.unlearned = ", "[0.1, 0.14, |[0.1, |cut-offs.learned = ", "[0.1, 0.14, |[0.16, 0.14, |cut-offs.learned = ", "[0.1, 0.14, |[1.06, 0.14, |cut-offs.learned[0] = 1.06",
       "{cost: 1, quality: 0, speed: 0}|{cost: -1, quality: 0, speed: 0}|preferences.cost.cost = -1"})
   void invalid_settings_are_refused_with_file_key_value(String right, String wrong, String told) {
     String yaml = new String(ROUTING, StandardCharsets.UTF_8);

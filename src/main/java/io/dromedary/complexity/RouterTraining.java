@@ -1,0 +1,605 @@
+package io.dromedary.complexity;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/**
+ * Fits a {@link LearnedModel} to prompts whose outcomes at a weak and a strong model are known. The same examples and seed give the same bytes.
+ *
+ * <p>Both members are fitted to {@code strong - weak} by least squares, which ranks better than the event "weak fails where strong succeeds" alone; the calibration then turns scores into that event's chance.
+ * Linear member: ridge by conjugate gradients. Space: subspace iteration (Halko et al. 2011) on idf-weighted, normalised counts. Landmarks: seeded choice, normal equations by Cholesky.
+ */
+public final class RouterTraining {
+  /**
+   * One prompt whose outcome is known.
+   *
+   * @param gain what the strong model scored beyond the weak one, -1 to 1
+   * @param fold questions of one group share it, 0 or more
+   */
+  public record Example(String prompt, double gain, int fold) {
+    /** Whether the weak model fails where the strong one succeeds. */
+    public boolean needsStrong() {
+      return gain > 0.5;
+    }
+  }
+
+  /**
+   * A model and what it scored each example with when it was trained without that example's fold.
+   *
+   * @param outOfFold calibrated without the fold as well: comparable with 0/1 outcomes
+   */
+  public record Trained(LearnedModel model, double[] outOfFold) {}
+
+  // Chosen by 5-fold APGR among few values that differed by less than 0.01.
+  private static final int LANDMARKS = 512;
+  private static final double LINEAR_PENALTY = 25;
+  private static final double LANDMARK_PENALTY = 3;
+  private static final double TRAIT_REACH = 0.3;
+  private static final float LINEAR_SHARE = 0.4f;
+  /** How much of an open question's score is its length alone, so that it does not fall below word count on questions of kinds that were not trained on. */
+  private static final float LENGTH_SHARE = 0.7f;
+  private static final double TRAIT_WEIGHT = 0.3;
+  private static final double IDF_SCALE = 0.2;
+  private static final int STEPS = 60;
+  private static final int SUBSPACE = LearnedModel.DIMS + 8;
+  private static final int ROUNDS = 4;
+  private static final int MOST_NAMED = 1500;
+  private static final int NAMED_IN = 8;
+
+  private final List<Example> examples;
+  private final PromptReading[] readings;
+  private final long seed;
+
+  private RouterTraining(List<Example> examples, long seed) {
+    this.examples = examples;
+    this.seed = seed;
+    this.readings = examples.stream().map(example -> new PromptReading(example.prompt())).toArray(PromptReading[]::new);
+  }
+
+  /**
+   * Trains on all, after one training per fold for the calibration.
+   *
+   * @throws IllegalArgumentException for fewer than two folds or fewer than 20 examples
+   */
+  public static Trained train(List<Example> examples, long seed) {
+    int[] folds = examples.stream().mapToInt(Example::fold).distinct().sorted().toArray();
+    if (folds.length < 2 || examples.size() < 20) {
+      throw new IllegalArgumentException("training needs at least 2 folds and 20 examples, not " + folds.length + " and " + examples.size());
+    }
+    return new RouterTraining(examples, seed).train(folds);
+  }
+
+  private Trained train(int[] folds) {
+    double[] raw = new double[readings.length];
+    IntStream.of(folds).parallel().forEach(fold -> {
+      LearnedModel model = fit(select(fold, false));
+      for (int i : select(fold, true)) {
+        raw[i] = model.raw(readings[i]);
+      }
+    });
+    double[] calibrated = new double[raw.length];
+    for (int fold : folds) {
+      int[] rest = select(fold, false);
+      LearnedModel.Curve closed = calibrate(raw, rest, true);
+      LearnedModel.Curve open = calibrate(raw, rest, false);
+      for (int i : select(fold, true)) {
+        calibrated[i] = (readings[i].closed ? closed : open).at(raw[i]);
+      }
+    }
+    int[] all = IntStream.range(0, readings.length).toArray();
+    LearnedModel model = fit(all);
+    model.closed = calibrate(raw, all, true);
+    model.open = calibrate(raw, all, false);
+    return new Trained(model, calibrated);
+  }
+
+  private int[] select(int fold, boolean of) {
+    return IntStream.range(0, readings.length).filter(i -> examples.get(i).fold() == fold == of).toArray();
+  }
+
+  private LearnedModel fit(int[] of) {
+    LearnedModel model = new LearnedModel();
+    standardise(model, of);
+    double[] gains = Arrays.stream(of).mapToDouble(i -> examples.get(i).gain()).toArray();
+    double mean = Arrays.stream(gains).average().orElse(0);
+    for (int i = 0; i < gains.length; i++) {
+      gains[i] -= mean;
+    }
+    double[] idf = idf(of);
+    linear(model, of, gains, idf);
+    model.bias = (float) mean;
+    space(model, of, idf);
+    model.traitReach = (float) TRAIT_REACH * (float) Math.sqrt(4.0 / LearnedModel.TRAITS);
+    landmarks(model, of, gains);
+    model.landmarkBias = (float) mean;
+    model.linearShare = LINEAR_SHARE;
+    model.lengthShare = LENGTH_SHARE;
+    model.ready();
+    double[] linear = new double[of.length];
+    double[] compared = new double[of.length];
+    for (int i = 0; i < of.length; i++) {
+      linear[i] = model.linear(readings[of[i]]);
+      compared[i] = model.compared(model.place(readings[of[i]]));
+    }
+    spread(model, 0, linear);
+    spread(model, 2, compared);
+    int[] open = IntStream.range(0, of.length).filter(i -> !readings[of[i]].closed).toArray();
+    spread(model, 4, Arrays.stream(open).mapToDouble(i -> LINEAR_SHARE * (linear[i] - model.members[0]) / model.members[1] + (1 - LINEAR_SHARE) * (compared[i] - model.members[2]) / model.members[3]).toArray());
+    spread(model, 6, Arrays.stream(open).mapToDouble(i -> readings[of[i]].traits[1]).toArray());
+    return model;
+  }
+
+  private static void spread(LearnedModel model, int at, double[] values) {
+    double mean = Arrays.stream(values).average().orElse(0);
+    double variance = Arrays.stream(values).map(value -> (value - mean) * (value - mean)).average().orElse(1);
+    model.members[at] = (float) mean;
+    model.members[at + 1] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1;
+  }
+
+  private void standardise(LearnedModel model, int[] of) {
+    for (int trait = 0; trait < LearnedModel.TRAITS; trait++) {
+      double sum = 0;
+      double squares = 0;
+      for (int i : of) {
+        sum += readings[i].traits[trait];
+        squares += (double) readings[i].traits[trait] * readings[i].traits[trait];
+      }
+      double mean = sum / of.length;
+      double variance = squares / of.length - mean * mean;
+      model.mean[trait] = (float) mean;
+      model.inverseDeviation[trait] = variance > 1e-9 ? (float) (1 / Math.sqrt(variance)) : 0;
+    }
+  }
+
+  /** Rare grams weigh more; those of a single prompt are left out. */
+  private double[] idf(int[] of) {
+    int[] found = new int[PromptReading.BUCKETS];
+    int[] lastSeen = new int[PromptReading.BUCKETS];
+    Arrays.fill(lastSeen, -1);
+    for (int i : of) {
+      for (int[][] block : blocks(readings[i])) {
+        for (int bucket : block[0]) {
+          if (lastSeen[bucket] != i) {
+            lastSeen[bucket] = i;
+            found[bucket]++;
+          }
+        }
+      }
+    }
+    double[] idf = new double[found.length];
+    for (int bucket = 0; bucket < idf.length; bucket++) {
+      idf[bucket] = found[bucket] < 2 ? 0 : Math.log((1.0 + of.length) / (1 + found[bucket])) + 1;
+    }
+    return idf;
+  }
+
+  /** Words, runs and pairs, each cut to its count. */
+  private static int[][][] blocks(PromptReading reading) {
+    return new int[][][] {{Arrays.copyOf(reading.words, reading.wordCount)}, {Arrays.copyOf(reading.runs, reading.runCount)}, {Arrays.copyOf(reading.pairs, reading.pairCount)}};
+  }
+
+  /** Sparse rows: columns in order and their values. */
+  private record Rows(int[][] columns, float[][] values) {
+    void multiply(double[] by, double[] into) {
+      for (int i = 0; i < columns.length; i++) {
+        double sum = 0;
+        for (int k = 0; k < columns[i].length; k++) {
+          sum += values[i][k] * by[columns[i][k]];
+        }
+        into[i] = sum;
+      }
+    }
+
+    void multiplyTransposed(double[] by, double[] into) {
+      Arrays.fill(into, 0);
+      for (int i = 0; i < columns.length; i++) {
+        for (int k = 0; k < columns[i].length; k++) {
+          into[columns[i][k]] += values[i][k] * by[i];
+        }
+      }
+    }
+  }
+
+  private void linear(LearnedModel model, int[] of, double[] gains, double[] idf) {
+    int width = PromptReading.BUCKETS + LearnedModel.TRAITS;
+    double traitScale = Math.sqrt(TRAIT_WEIGHT / LearnedModel.TRAITS);
+    int[][] columns = new int[of.length][];
+    float[][] values = new float[of.length][];
+    for (int i = 0; i < of.length; i++) {
+      PromptReading reading = readings[of[i]];
+      TreeMap<Integer, Double> row = new TreeMap<>();
+      int[][][] blocks = blocks(reading);
+      double words = IDF_SCALE / Math.sqrt(1 + reading.wordCount + reading.pairCount);
+      double[] scale = {words, IDF_SCALE / Math.sqrt(1 + reading.runCount), words};
+      for (int block = 0; block < 3; block++) {
+        for (int bucket : blocks[block][0]) {
+          if (idf[bucket] > 0) {
+            row.merge(bucket, idf[bucket] * scale[block], Double::sum);
+          }
+        }
+      }
+      for (int trait = 0; trait < LearnedModel.TRAITS; trait++) {
+        row.put(PromptReading.BUCKETS + trait, traitScale * model.standard(reading, trait));
+      }
+      columns[i] = row.keySet().stream().mapToInt(Integer::intValue).toArray();
+      values[i] = new float[columns[i].length];
+      int k = 0;
+      for (double value : row.values()) {
+        values[i][k++] = (float) value;
+      }
+    }
+    double[] weights = ridge(new Rows(columns, values), gains, width);
+    double largest = 1e-12;
+    for (int bucket = 0; bucket < PromptReading.BUCKETS; bucket++) {
+      weights[bucket] *= idf[bucket] * IDF_SCALE;
+      largest = Math.max(largest, Math.abs(weights[bucket]));
+    }
+    model.gramScale = (float) (largest / Short.MAX_VALUE);
+    for (int bucket = 0; bucket < PromptReading.BUCKETS; bucket++) {
+      model.gramWeights[bucket] = (short) Math.round(weights[bucket] / largest * Short.MAX_VALUE);
+    }
+    for (int trait = 0; trait < LearnedModel.TRAITS; trait++) {
+      model.traitWeights[trait] = (float) (weights[PromptReading.BUCKETS + trait] * traitScale);
+    }
+    model.named = named(of, model);
+  }
+
+  private static double[] ridge(Rows rows, double[] target, int width) {
+    double[] weights = new double[width];
+    double[] rest = new double[width];
+    rows.multiplyTransposed(target, rest);
+    double[] direction = rest.clone();
+    double[] image = new double[target.length];
+    double[] back = new double[width];
+    double norm = dot(rest, rest);
+    double enough = norm * 1e-8;
+    for (int step = 0; step < STEPS && norm > enough && norm > 0; step++) {
+      rows.multiply(direction, image);
+      rows.multiplyTransposed(image, back);
+      for (int j = 0; j < width; j++) {
+        back[j] += LINEAR_PENALTY * direction[j];
+      }
+      double length = norm / dot(direction, back);
+      for (int j = 0; j < width; j++) {
+        weights[j] += length * direction[j];
+        rest[j] -= length * back[j];
+      }
+      double next = dot(rest, rest);
+      for (int j = 0; j < width; j++) {
+        direction[j] = rest[j] + next / norm * direction[j];
+      }
+      norm = next;
+    }
+    return weights;
+  }
+
+  private static double dot(double[] a, double[] b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
+  }
+
+  /** Words that may be named as reasons: common in the training questions and of weight. */
+  private String[] named(int[] of, LearnedModel model) {
+    TreeMap<String, Integer> found = new TreeMap<>();
+    for (int i : of) {
+      PromptReading reading = readings[i];
+      IntStream.range(0, reading.wordCount).mapToObj(k -> reading.word(reading.wordAt[k])).filter(word -> word.length() > 1 && word.chars().allMatch(Character::isLetter)).distinct()
+          .forEach(word -> found.merge(word, 1, Integer::sum));
+    }
+    // the strongest first, one per bucket
+    TreeMap<Integer, String> byBucket = new TreeMap<>();
+    found.forEach((word, count) -> {
+      int bucket = PromptReading.hash(word) >>> 7 & PromptReading.WORD_BUCKETS - 1;
+      String other = byBucket.get(bucket);
+      if (count >= NAMED_IN && (other == null || found.get(other) < count)) {
+        byBucket.put(bucket, word);
+      }
+    });
+    List<Integer> buckets = new ArrayList<>(byBucket.keySet());
+    buckets.sort(Comparator.<Integer>comparingInt(bucket -> -Math.abs(model.gramWeights[bucket])).thenComparing(Comparator.naturalOrder()));
+    return buckets.stream().limit(MOST_NAMED).map(byBucket::get).sorted().toArray(String[]::new);
+  }
+
+  /** The grams' coordinates, so that prompts about the same things lie close. */
+  private void space(LearnedModel model, int[] of, double[] idf) {
+    int[][] columns = new int[of.length][];
+    float[][] values = new float[of.length][];
+    double[] usual = new double[2];
+    for (int i = 0; i < of.length; i++) {
+      PromptReading reading = readings[of[i]];
+      int[][][] blocks = blocks(reading);
+      TreeMap<Integer, Double> row = new TreeMap<>();
+      for (int block = 0; block < 2; block++) {
+        TreeMap<Integer, Integer> counts = new TreeMap<>();
+        for (int bucket : blocks[block][0]) {
+          if (idf[bucket] > 0) {
+            counts.merge(bucket, 1, Integer::sum);
+          }
+        }
+        double norm = 1e-9;
+        for (var entry : counts.entrySet()) {
+          double value = idf[entry.getKey()] * (1 + Math.log(entry.getValue()));
+          norm += value * value;
+        }
+        norm = Math.sqrt(norm);
+        usual[block] += 1 / Math.max(1, norm) / of.length;
+        for (var entry : counts.entrySet()) {
+          row.put(entry.getKey(), idf[entry.getKey()] * (1 + Math.log(entry.getValue())) / norm);
+        }
+      }
+      columns[i] = row.keySet().stream().mapToInt(Integer::intValue).toArray();
+      values[i] = new float[columns[i].length];
+      int k = 0;
+      for (double value : row.values()) {
+        values[i][k++] = (float) value;
+      }
+    }
+    SplittableRandom random = new SplittableRandom(seed);
+    float[] basis = new float[of.length * SUBSPACE];
+    for (int i = 0; i < basis.length; i++) {
+      basis[i] = (float) (random.nextDouble() + random.nextDouble() - 1);
+    }
+    float[] grams = new float[LearnedModel.EMBEDDED * SUBSPACE];
+    for (int round = 0; round < ROUNDS; round++) {
+      orthonormalise(basis, of.length);
+      toGrams(columns, values, basis, grams);
+      Arrays.fill(basis, 0);
+      for (int i = 0; i < columns.length; i++) {
+        for (int k = 0; k < columns[i].length; k++) {
+          float value = values[i][k];
+          int row = columns[i][k] * SUBSPACE;
+          for (int j = 0; j < SUBSPACE; j++) {
+            basis[i * SUBSPACE + j] += value * grams[row + j];
+          }
+        }
+      }
+    }
+    orthonormalise(basis, of.length);
+    toGrams(columns, values, basis, grams);
+    double[][] square = new double[SUBSPACE][SUBSPACE];
+    for (int row = 0; row < LearnedModel.EMBEDDED; row++) {
+      for (int a = 0; a < SUBSPACE; a++) {
+        float value = grams[row * SUBSPACE + a];
+        if (value != 0) {
+          for (int b = 0; b <= a; b++) {
+            square[a][b] += value * grams[row * SUBSPACE + b];
+          }
+        }
+      }
+    }
+    double[][] vectors = new double[SUBSPACE][SUBSPACE];
+    double[] roots = eigen(square, vectors);
+    Integer[] order = IntStream.range(0, SUBSPACE).boxed().sorted(Comparator.comparingDouble(a -> -roots[a])).toArray(Integer[]::new);
+    for (int row = 0; row < LearnedModel.EMBEDDED; row++) {
+      double[] coordinates = new double[LearnedModel.DIMS];
+      double largest = 0;
+      for (int j = 0; j < LearnedModel.DIMS; j++) {
+        int of1 = order[j];
+        double sum = 0;
+        for (int a = 0; a < SUBSPACE; a++) {
+          sum += grams[row * SUBSPACE + a] * vectors[a][of1];
+        }
+        // singular value s = sqrt(root): the gram's vector is sum / s, its reach s^-0.5
+        coordinates[j] = roots[of1] < 1e-9 ? 0 : sum * Math.pow(roots[of1], -0.75) * idf[row] * usual[row < PromptReading.CHAR_START ? 0 : 1];
+        largest = Math.max(largest, Math.abs(coordinates[j]));
+      }
+      model.rowScale[row] = (float) (largest / 127);
+      for (int j = 0; j < LearnedModel.DIMS && largest > 0; j++) {
+        model.embedding[row * LearnedModel.DIMS + j] = (byte) Math.round(coordinates[j] / largest * 127);
+      }
+    }
+    model.ready();
+  }
+
+  private static void toGrams(int[][] columns, float[][] values, float[] basis, float[] grams) {
+    Arrays.fill(grams, 0);
+    for (int i = 0; i < columns.length; i++) {
+      for (int k = 0; k < columns[i].length; k++) {
+        float value = values[i][k];
+        int row = columns[i][k] * SUBSPACE;
+        for (int j = 0; j < SUBSPACE; j++) {
+          grams[row + j] += value * basis[i * SUBSPACE + j];
+        }
+      }
+    }
+  }
+
+  /** Gram-Schmidt on columns, twice for exactness. */
+  private static void orthonormalise(float[] basis, int rows) {
+    double[][] columns = new double[SUBSPACE][rows];
+    for (int j = 0; j < SUBSPACE; j++) {
+      for (int i = 0; i < rows; i++) {
+        columns[j][i] = basis[i * SUBSPACE + j];
+      }
+      for (int pass = 0; pass < 2; pass++) {
+        for (int before = 0; before < j; before++) {
+          double part = dot(columns[j], columns[before]);
+          for (int i = 0; i < rows; i++) {
+            columns[j][i] -= part * columns[before][i];
+          }
+        }
+      }
+      double norm = Math.sqrt(dot(columns[j], columns[j]));
+      for (int i = 0; i < rows; i++) {
+        columns[j][i] = norm > 1e-9 ? columns[j][i] / norm : 0;
+        basis[i * SUBSPACE + j] = (float) columns[j][i];
+      }
+    }
+  }
+
+  /** Eigenvalues of a symmetric matrix given by its lower half, by Jacobi rotations; vectors in columns. */
+  private static double[] eigen(double[][] matrix, double[][] vectors) {
+    int size = matrix.length;
+    for (int a = 0; a < size; a++) {
+      vectors[a][a] = 1;
+      for (int b = 0; b < a; b++) {
+        matrix[b][a] = matrix[a][b];
+      }
+    }
+    for (int sweep = 0; sweep < 30; sweep++) {
+      for (int p = 0; p < size; p++) {
+        for (int q = p + 1; q < size; q++) {
+          if (Math.abs(matrix[p][q]) < 1e-12) {
+            continue;
+          }
+          double theta = (matrix[q][q] - matrix[p][p]) / (2 * matrix[p][q]);
+          double t = (theta >= 0 ? 1 : -1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
+          double c = 1 / Math.sqrt(t * t + 1);
+          double s = t * c;
+          for (int k = 0; k < size; k++) {
+            double kp = matrix[k][p];
+            double kq = matrix[k][q];
+            matrix[k][p] = c * kp - s * kq;
+            matrix[k][q] = s * kp + c * kq;
+          }
+          for (int k = 0; k < size; k++) {
+            double pk = matrix[p][k];
+            double qk = matrix[q][k];
+            matrix[p][k] = c * pk - s * qk;
+            matrix[q][k] = s * pk + c * qk;
+            double vp = vectors[k][p];
+            double vq = vectors[k][q];
+            vectors[k][p] = c * vp - s * vq;
+            vectors[k][q] = s * vp + c * vq;
+          }
+        }
+      }
+    }
+    double[] roots = new double[size];
+    for (int a = 0; a < size; a++) {
+      roots[a] = matrix[a][a];
+    }
+    return roots;
+  }
+
+  private void landmarks(LearnedModel model, int[] of, double[] gains) {
+    SplittableRandom random = new SplittableRandom(seed + 1);
+    int[] chosen = of.clone();
+    int count = Math.min(LANDMARKS, chosen.length);
+    for (int i = 0; i < count; i++) {
+      int with = i + random.nextInt(chosen.length - i);
+      int swap = chosen[i];
+      chosen[i] = chosen[with];
+      chosen[with] = swap;
+    }
+    model.landmarks = count;
+    model.landmark = new float[count * LearnedModel.WIDTH];
+    float[][] at = new float[count][];
+    for (int i = 0; i < count; i++) {
+      at[i] = model.place(readings[chosen[i]]);
+      for (int column = 0; column < LearnedModel.WIDTH; column++) {
+        model.landmark[column * count + i] = at[i][column];
+      }
+    }
+    double[][] normal = new double[count][count];
+    double[] target = new double[count];
+    for (int i = 0; i < of.length; i++) {
+      float[] place = model.place(readings[of[i]]);
+      double[] near = new double[count];
+      for (int a = 0; a < count; a++) {
+        near[a] = kernel(place, at[a]);
+        target[a] += near[a] * gains[i];
+      }
+      for (int a = 0; a < count; a++) {
+        double value = near[a];
+        double[] row = normal[a];
+        for (int b = 0; b <= a; b++) {
+          row[b] += value * near[b];
+        }
+      }
+    }
+    for (int a = 0; a < count; a++) {
+      for (int b = 0; b <= a; b++) {
+        normal[a][b] += LANDMARK_PENALTY * kernel(at[a], at[b]);
+      }
+      normal[a][a] += 1e-3;
+    }
+    solve(normal, target);
+    model.landmarkWeights = new float[count];
+    for (int a = 0; a < count; a++) {
+      model.landmarkWeights[a] = (float) target[a];
+    }
+  }
+
+  private static double kernel(float[] a, float[] b) {
+    float sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += (a[i] - b[i]) * (a[i] - b[i]);
+    }
+    return Math.exp(-sum);
+  }
+
+  /** Cholesky: the answer is left in {@code target}. */
+  private static void solve(double[][] lower, double[] target) {
+    int size = target.length;
+    for (int a = 0; a < size; a++) {
+      for (int b = 0; b <= a; b++) {
+        double sum = lower[a][b];
+        for (int k = 0; k < b; k++) {
+          sum -= lower[a][k] * lower[b][k];
+        }
+        lower[a][b] = a == b ? Math.sqrt(Math.max(sum, 1e-12)) : sum / lower[b][b];
+      }
+    }
+    for (int a = 0; a < size; a++) {
+      for (int k = 0; k < a; k++) {
+        target[a] -= lower[a][k] * target[k];
+      }
+      target[a] /= lower[a][a];
+    }
+    for (int a = size - 1; a >= 0; a--) {
+      for (int k = a + 1; k < size; k++) {
+        target[a] -= lower[k][a] * target[k];
+      }
+      target[a] /= lower[a][a];
+    }
+  }
+
+  /** Chances of needing the strong model by score: groups of equal size, made to rise by pooling neighbours, then by a hair where they are level. */
+  private LearnedModel.Curve calibrate(double[] raw, int[] of, boolean closed) {
+    int[] sorted = Arrays.stream(of).filter(i -> readings[i].closed == closed).boxed().sorted(Comparator.<Integer>comparingDouble(i -> raw[i]).thenComparing(Comparator.naturalOrder()))
+        .mapToInt(Integer::intValue).toArray();
+    if (sorted.length < 4) {
+      return LearnedModel.Curve.EMPTY;
+    }
+    int groups = Math.max(2, Math.min(20, sorted.length / 130));
+    List<double[]> pools = new ArrayList<>(); // score, chance, weight
+    for (int group = 0; group < groups; group++) {
+      int from = (int) ((long) sorted.length * group / groups);
+      int to = (int) ((long) sorted.length * (group + 1) / groups);
+      double score = 0;
+      double needs = 0.5;
+      for (int k = from; k < to; k++) {
+        score += raw[sorted[k]] / (to - from);
+        needs += examples.get(sorted[k]).needsStrong() ? 1 : 0;
+      }
+      pools.add(new double[] {score, needs / (to - from + 1), to - from});
+      while (pools.size() > 1 && pools.get(pools.size() - 2)[1] >= pools.get(pools.size() - 1)[1]) {
+        double[] last = pools.remove(pools.size() - 1);
+        double[] first = pools.get(pools.size() - 1);
+        double weight = first[2] + last[2];
+        first[0] = (first[0] * first[2] + last[0] * last[2]) / weight;
+        first[1] = (first[1] * first[2] + last[1] * last[2]) / weight;
+        first[2] = weight;
+      }
+    }
+    float[] x = new float[pools.size()];
+    float[] y = new float[pools.size()];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = (float) pools.get(i)[0];
+      y[i] = (float) pools.get(i)[1];
+      if (i > 0 && x[i] <= x[i - 1]) {
+        x[i] = Math.nextUp(x[i - 1]);
+      }
+    }
+    return new LearnedModel.Curve(x, y);
+  }
+}

@@ -1,0 +1,152 @@
+package io.dromedary.complexity;
+
+import static io.dromedary.complexity.ComplexityScorersTest.asking;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.dromedary.catalog.Complexity;
+import io.dromedary.catalog.Tier;
+import io.dromedary.chat.ChatRequest;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+
+class LearnedScorerTest {
+  static final LearnedScorer SHIPPED = LearnedScorer.load();
+  static final String LETTERED = "Which of the following is a prime number?\nA. 4\nB. 6\nC. 7\nD. 9\nAnswer:";
+
+  /** Made questions: those about integrals need the strong model, those about colours do not. */
+  static List<RouterTraining.Example> made() {
+    SplittableRandom random = new SplittableRandom(7);
+    List<RouterTraining.Example> made = new ArrayList<>();
+    for (int i = 0; i < 120; i++) {
+      boolean hard = i % 2 == 0;
+      String prompt = (hard ? "What is the integral of the polynomial x^" : "Name a colour of the flag number ") + random.nextInt(90) + (i % 3 == 0 ? "?" : "?\nA. one\nB. two\nC. three\nAnswer:");
+      made.add(new RouterTraining.Example(prompt, hard && random.nextInt(10) > 1 ? 1 : 0, i % 5));
+    }
+    return made;
+  }
+
+  static byte[] shipped() throws IOException {
+    try (InputStream file = LearnedScorerTest.class.getResourceAsStream(LearnedModel.RESOURCE)) {
+      return file.readAllBytes();
+    }
+  }
+
+  @Test
+  void the_same_examples_and_seed_give_the_same_bytes_and_another_seed_others() {
+    byte[] first = RouterTraining.train(made(), 3).model().bytes();
+    assertThat(RouterTraining.train(made(), 3).model().bytes()).isEqualTo(first);
+    assertThat(RouterTraining.train(made(), 4).model().bytes()).isNotEqualTo(first);
+  }
+
+  @Test
+  void training_learns_what_needs_the_strong_model() {
+    RouterTraining.Trained trained = RouterTraining.train(made(), 3);
+    double hard = 0;
+    double easy = 0;
+    for (int i = 0; i < 120; i += 2) {
+      hard += trained.outOfFold()[i] / 60;
+      easy += trained.outOfFold()[i + 1] / 60;
+    }
+    assertThat(hard).isGreaterThan(easy + 0.3);
+  }
+
+  @Test
+  void a_trained_model_scores_the_same_when_read_back() throws IOException {
+    LearnedModel model = RouterTraining.train(made(), 3).model();
+    LearnedScorer back = LearnedScorer.of(LearnedModel.read(new ByteArrayInputStream(model.bytes())));
+    assertThat(back.score(LETTERED)).isEqualTo(LearnedScorer.of(model).score(LETTERED));
+  }
+
+  @Test
+  void the_shipped_file_loads_with_its_calibration_and_stays_below_8_megabytes() throws IOException {
+    assertThat(SHIPPED.problem()).isEmpty();
+    assertThat(shipped()).hasSizeLessThan(8 << 20);
+    LearnedModel model = LearnedModel.read(new ByteArrayInputStream(shipped()));
+    assertThat(model.closed.y()).hasSizeGreaterThan(3).isSorted();
+    assertThat(model.open.y()).hasSizeGreaterThan(1).isSorted();
+  }
+
+  @Test
+  void a_broken_file_says_what_is_wrong_and_the_keywords_take_over() throws IOException {
+    byte[] flipped = shipped();
+    flipped[flipped.length / 2] ^= 1;
+    assertThat(LearnedScorer.load(new ByteArrayInputStream(flipped)).problem()).contains("check sum");
+    assertThat(LearnedScorer.load(new ByteArrayInputStream(Arrays.copyOf(flipped, 9))).problem()).contains("9 bytes");
+    assertThat(LearnedScorer.load(new ByteArrayInputStream("a page of text, not weights".getBytes())).problem()).contains("another kind");
+    LearnedScorer absent = LearnedScorer.load(null);
+    assertThatThrownBy(() -> absent.score(LETTERED)).isInstanceOf(IllegalStateException.class);
+    Complexity complexity = new ComplexityScorers(List.of(absent), () -> "learned").score(asking("auto", "Compare A and B"));
+    assertThat(complexity.tier()).isEqualTo(Tier.COMPLEX);
+    assertThat(complexity.signals()).containsEntry("fallback_from", "learned");
+  }
+
+  @Test
+  void every_reason_is_a_trait_or_a_word_of_the_training_questions() {
+    Complexity complexity = SHIPPED.score(asking("auto", "My secret zanzibarqux and Xavierowitsch: prove that the equation has no integer solution"));
+    assertThat(complexity.signals()).containsEntry("form", "open").containsEntry("words", 13L);
+    Map<?, ?> strongest = (Map<?, ?>) complexity.signals().get("strongest");
+    assertThat(strongest).hasSize(5);
+    assertThat(strongest.toString()).doesNotContain("zanzibar").doesNotContain("xavier");
+  }
+
+  @Test
+  void longer_open_questions_score_higher() {
+    String sentence = "Tell me how the people of the coast traded salt and gold with the towns beyond the desert. ";
+    double last = -1;
+    for (int times : new int[] {1, 3, 8, 20}) {
+      double score = SHIPPED.score(sentence.repeat(times));
+      assertThat(score).isGreaterThan(last);
+      last = score;
+    }
+  }
+
+  @Test
+  void lettered_answers_are_told_from_open_questions() {
+    assertThat(new PromptReading(LETTERED).closed).isTrue();
+    assertThat(new PromptReading("Pick:\n(A) x\n(B) y").closed).isTrue();
+    assertThat(new PromptReading("A. Miller wrote this.\nB did not.").closed).isFalse();
+  }
+
+  @Test
+  void the_published_names_of_routers_mean_the_learned_score() {
+    ComplexityScorers scorers = new ComplexityScorers(List.of(SHIPPED), () -> "keywords");
+    Complexity learned = scorers.score(asking("router-learned-0.2", LETTERED));
+    assertThat(scorers.score(asking("router-mf-0.11593", LETTERED)).score()).isEqualTo(learned.score());
+    assertThat(scorers.score(asking("router-lexical-0.2", LETTERED)).signals()).containsEntry("asked_as", "lexical");
+  }
+
+  @Test
+  void chance_gives_one_request_one_score_and_spreads_requests_evenly() {
+    RandomScorer random = new RandomScorer();
+    ChatRequest one = asking("auto", "hi");
+    assertThat(random.score(one).score()).isEqualTo(random.score(one).score());
+    int above = 0;
+    for (int i = 0; i < 1000; i++) {
+      above += random.score(new ChatRequest("req_" + i, one.json(), Map.of(), one.receivedAt(), one.deadline())).score() >= 0.5 ? 1 : 0;
+    }
+    assertThat(above).isBetween(400, 600);
+  }
+
+  @Property(tries = 500)
+  void any_text_gets_a_score_from_0_to_1(@ForAll String text) {
+    assertThat(SHIPPED.score(text)).isBetween(0.0, 1.0);
+    assertThat(SHIPPED.score(asking("auto", text, "ok", text + "\nA. " + text + "\nB) " + text)).score()).isBetween(0.0, 1.0);
+  }
+
+  @Test
+  void odd_texts_are_scored_too() {
+    for (String odd : List.of("", " ", "\n\n\nA.", "A.", "(", "\ud800", "\ud83d\ude00".repeat(3000), "9".repeat(20_000), "a".repeat(20_000), "__ ".repeat(9000), "\u4eca\u5929".repeat(9000), "A.\nB.")) {
+      assertThat(SHIPPED.score(odd)).as(odd.length() > 20 ? odd.substring(0, 20) : odd).isBetween(0.0, 1.0);
+    }
+  }
+}

@@ -15,7 +15,7 @@ final class Options {
   static {
     DEFAULTS.put("scenarios", "open-streams,passthrough,cached,latency,streaming,first-chunk");
     DEFAULTS.put("seconds", "10");
-    DEFAULTS.put("warmup", "10");
+    DEFAULTS.put("warmup", "60");
     DEFAULTS.put("connections", "64");
     DEFAULTS.put("rate", "250");
     DEFAULTS.put("stream-rate", "50");

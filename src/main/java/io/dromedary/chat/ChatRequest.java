@@ -56,11 +56,6 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     return limit.isNumber() ? OptionalLong.of(limit.longValue()) : OptionalLong.empty();
   }
 
-  /** Is only the decision wanted, not the call? */
-  public boolean isDryRun() {
-    return routing().path("dry_run").asBoolean(false);
-  }
-
   /** OpenRouter's {@code provider} preferences, a missing node when there are none. */
   public JsonNode providerPreferences() {
     JsonNode preferences = json.path("provider");

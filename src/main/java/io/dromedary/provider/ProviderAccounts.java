@@ -61,10 +61,6 @@ public final class ProviderAccounts implements AutoCloseable {
     inProcess.put(provider, true);
   }
 
-  public boolean known(String provider) {
-    return entries.containsKey(provider) || inProcess.containsKey(provider);
-  }
-
   public boolean active(String provider) {
     Entry entry = entries.get(provider);
     return entry == null ? inProcess.containsKey(provider) : entry.answers;
@@ -104,10 +100,6 @@ public final class ProviderAccounts implements AutoCloseable {
     } catch (IOException e) {
       return false;
     }
-  }
-
-  public java.util.Set<String> ids() {
-    return entries.keySet();
   }
 
   public Collection<Health> health() {

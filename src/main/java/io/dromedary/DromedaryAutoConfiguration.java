@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
+import io.dromedary.access.ProjectStore;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
@@ -61,7 +62,7 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, Tenants.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -129,8 +130,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules) {
-    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList()));
+  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules, ProjectStore projects) {
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList(), projects));
   }
 
   @Bean

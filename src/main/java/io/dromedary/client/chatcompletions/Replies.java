@@ -59,6 +59,13 @@ public final class Replies {
     return new Reply.Whole(200, id(requestId), JSON, Json.bytes(json));
   }
 
+  /** What an admin request with the same idempotency key was answered before. */
+  public Reply kept(int status, byte[] body, @Nullable String requestId) {
+    Map<String, String> headers = id(requestId);
+    headers.put("idempotent-replayed", "true");
+    return new Reply.Whole(status, headers, JSON, body);
+  }
+
   /** An error, in OpenAI's shape with all four keys; says nothing but what the {@link Problem} says. */
   public static Reply.Whole error(Throwable thrown, @Nullable String requestId) {
     Problem problem = Problems.of(thrown);

@@ -338,7 +338,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {

@@ -3,6 +3,7 @@ package io.dromedary.ranking;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 enum Constraint {
   PROVIDER_ACTIVE("no provider that takes part serves the model"),
   CHAT("the model must be a chat model"),
+  POLICY("a policy"),
   PROVIDER_ONLY("`provider.only`"),
   PROVIDER_IGNORE("`provider.ignore`"),
   TOOLS("the request has tools"),
@@ -37,7 +39,7 @@ enum Constraint {
   }
 
   /** The facts that models are checked against. */
-  record Check(RoutingOptions options, Needs needs, ProviderStates states, boolean schemaIsNative) {}
+  record Check(RoutingOptions options, Needs needs, ProviderStates states, Policy policy, boolean schemaIsNative) {}
 
   /** The first constraint that a model does not meet, null if it meets all. */
   static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
@@ -55,6 +57,7 @@ enum Constraint {
     return switch (this) {
       case PROVIDER_ACTIVE -> check.states().active(model.provider());
       case CHAT -> model.mode().equals("chat");
+      case POLICY -> forbidden(model, check) == null;
       case PROVIDER_ONLY -> options.only().isEmpty() || options.only().contains(model.provider());
       case PROVIDER_IGNORE -> !options.ignore().contains(model.provider());
       case TOOLS -> !needs.tools() || model.can(Capability.TOOLS);
@@ -82,6 +85,7 @@ enum Constraint {
     return switch (this) {
       case PROVIDER_ACTIVE -> "provider " + model.provider() + " has no key or does not answer";
       case CHAT -> "makes embeddings, not chat";
+      case POLICY -> "may not answer: " + forbidden(model, check);
       case PROVIDER_ONLY -> "provider.only allows " + String.join(", ", options.only());
       case PROVIDER_IGNORE -> "provider.ignore has " + model.provider();
       case TOOLS -> "takes no tools";
@@ -99,6 +103,10 @@ enum Constraint {
       case MAX_PRICE, MAX_RATE -> price == null ? "is unpriced" : "costs " + Usd.ofNanos(price.base().input()) + " / " + Usd.ofNanos(price.base().output()) + " USD per million tokens";
       case MAX_COST -> expectedCost == null ? "is unpriced" : "is expected to cost " + expectedCost + " USD, allowed are " + options.maxCost();
     };
+  }
+
+  private static @Nullable String forbidden(Model model, Check check) {
+    return check.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
   }
 
   private static boolean within(long rate, long limit) {

@@ -59,8 +59,8 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, Reloading.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -123,8 +123,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry callerRegistry(AdminToken adminToken, Clock clock) {
-    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock));
+  CallerRegistry callerRegistry(AdminToken adminToken, ConfigSettings config, Clock clock) {
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", config.file("callers.yaml"), adminToken.value(), clock));
   }
 
   @Bean

@@ -221,8 +221,8 @@ public final class CandidateRanking {
   private final class Ranking {
     final ChatRequest request;
     final @Nullable Complexity complexity;
-    final ModelCatalog models = catalogue.get();
     final RoutingPolicy policy = CandidateRanking.this.policy.get();
+    final ModelCatalog models = policy.catalogue();
     final RoutingOptions options;
     final Needs needs;
     final Usage expectedUsage;

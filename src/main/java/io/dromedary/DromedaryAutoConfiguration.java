@@ -61,8 +61,8 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, Tenants.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, Reloading.class, Tenants.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -125,8 +125,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry.Source callersFile() {
-    return () -> BundleFiles.read("config/callers.yaml");
+  CallerRegistry.Source callersFile(ConfigSettings config) {
+    return config.file("callers.yaml");
   }
 
   @Bean

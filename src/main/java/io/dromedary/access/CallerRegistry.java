@@ -1,6 +1,8 @@
 package io.dromedary.access;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.ConfigError;
+import io.dromedary.catalog.ConfigPart;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -26,10 +28,15 @@ import org.slf4j.LoggerFactory;
  * Knows who asks, by the key that was sent. Projects and keys come from {@code callers.yaml} and, made by the admin, from the database. Without any project the gateway is open: any key, or none, is project {@code default} (or
  * the one that {@code x-dromedary-project} names). One that has had projects does not become open again while it runs.
  */
-public final class CallerRegistry {
+public final class CallerRegistry implements ConfigPart {
   /** Where {@code callers.yaml} comes from. */
   public interface Source {
     byte[] read() throws IOException;
+
+    /** Another number when the bytes may have changed, 0 where they cannot. */
+    default long stamp() {
+      return 0;
+    }
   }
 
   /** Names a project of an open gateway; means nothing once keys do. */
@@ -165,15 +172,52 @@ public final class CallerRegistry {
    * @throws IllegalArgumentException as the constructor
    */
   public int reload() {
+    inForce(load());
+    return version.number();
+  }
+
+  @Override
+  public String file() {
+    return name;
+  }
+
+  @Override
+  public byte[] read() throws IOException {
+    return source.read();
+  }
+
+  @Override
+  public long stamp() {
+    return source.stamp();
+  }
+
+  /** Checks a fresh file; while the gateway runs the last project cannot be taken out, which would open it to everyone. */
+  @Override
+  public Runnable check(byte[] bytes) {
+    Callers fresh = Callers.parse(name, bytes, rules);
     synchronized (this) {
-      Callers fresh = load();
+      if (merged(0, fresh, stored).callers().isEmpty() && !isOpen()) {
+        throw new ConfigError(name + ": `projects` is empty, which would open the gateway to everyone; leave at least one project, or restart the gateway to open it");
+      }
+    }
+    return () -> {
+      try {
+        inForce(fresh);
+      } catch (IllegalArgumentException clash) {
+        // a project of that id was made in the database since the check
+        LOG.error("the changed {} is not in force: {}", name, clash.getMessage());
+      }
+    };
+  }
+
+  private void inForce(Callers fresh) {
+    synchronized (this) {
       ProjectStore.Content content = contentOrOld();
       swap(merged(version.number() + 1, fresh, content));
       file = fresh;
       stored = content;
     }
     listeners.forEach(Runnable::run);
-    return version.number();
   }
 
   private ProjectStore.Content contentOrOld() {

@@ -5,6 +5,7 @@ import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
 import io.dromedary.access.ProjectStore;
+import io.dromedary.agent.Agents;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
@@ -161,8 +162,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, AnswerCache cache, MeterRegistry meters) {
-    return new Pages(catalog, accounts, models, cache, meters);
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, agents, cache, meters);
   }
 
   // Caches
@@ -240,8 +241,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  InteractionLog interactionLog(Store store, DromedarySettings settings, Clock clock) {
-    return new InteractionLog(store, settings.interactionLog().retention(), clock);
+  InteractionLog interactionLog(Store store, DromedarySettings settings, Erasure erasure, Clock clock) {
+    return new InteractionLog(store, settings.interactionLog().retention(), erasure::projectsWithRetention, clock);
   }
 
   @Bean

@@ -34,8 +34,8 @@ public final class AttemptBook {
     int number = candidates.attempts().size() + 1;
     Model model = candidate.model();
     Price price = model.price(request.receivedAt());
-    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, price == null ? Usd.ZERO : reserve(request, model, price), now);
-    if (number < candidates.ranked().size()) {
+    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, price == null ? Usd.ZERO : reserve(request, model, price), now, candidates.purpose());
+    if (number - candidates.before() < candidates.ranked().size()) {
       // Others wait behind this one: it may use half of the time that is left, not all.
       attempt.patience(request.remaining(now).dividedBy(2));
     }

@@ -51,19 +51,22 @@ public final class CandidateRanking {
   private final Supplier<RoutingPolicy> policy;
   private final ProviderStates states;
   private final ExpectedLatency latency;
+  private final ExpectedQuality quality;
   private final Sessions sessions;
 
-  /** Catalogue and policy are asked at every request, so that a reload takes effect. */
+  /** By the catalogue's prior quality. */
   public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
-    this(catalogue, policy, states, latency, new Sessions(policy));
+    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR);
   }
 
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, Sessions sessions) {
-    this.sessions = sessions;
+  /** Catalogue and policy are asked at every request, so that a reload takes effect. */
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality) {
+    this.sessions = new Sessions(policy);
     this.catalogue = catalogue;
     this.policy = policy;
     this.states = states;
     this.latency = latency;
+    this.quality = quality;
   }
 
   /**
@@ -254,13 +257,13 @@ public final class CandidateRanking {
       return null;
     }
     Entry entry = ranking.entry(judge, "judges");
-    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, false);
+    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false);
     for (Constraint constraint : Constraint.FOR_JUDGES) {
-      if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check)) {
+      if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check)) {
         return null;
       }
     }
-    List<Candidate> one = List.of(new Candidate(judge, entry.cost(), judge.quality(), Duration.ofMillis(entry.latencyMs()), "judges"));
+    List<Candidate> one = List.of(new Candidate(judge, entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), "judges"));
     Candidates base = candidates == null ? new Candidates(List.of(), new Decision(request.model(), RoutingPolicy.CAUSAL, null, "judged by " + model, List.of(), occasion.topic(), Map.of())) : candidates;
     return base.round(one, Attempt.Purpose.JUDGE);
   }
@@ -344,7 +347,7 @@ public final class CandidateRanking {
   }
 
   /** A model of the chain with what we expect of it. */
-  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs) {}
+  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs, double quality) {}
 
   /** The work on one request. */
   private final class Ranking {
@@ -358,6 +361,7 @@ public final class CandidateRanking {
     final RoutingOptions options;
     final Needs needs;
     final Usage expectedUsage;
+    final ExpectedQuality.OfModel expectedQuality;
     final Map<String, Entry> chain = new LinkedHashMap<>();
     final Map<String, Decision.Dropped> dropped = new LinkedHashMap<>();
     Tier tier;
@@ -378,6 +382,7 @@ public final class CandidateRanking {
       this.options = RoutingOptions.of(request, policy).under(profile, policy);
       this.needs = Needs.of(request);
       this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
+      this.expectedQuality = quality.at(request, complexity);
     }
 
     @Nullable Usd cost(@Nullable Price price) {
@@ -392,7 +397,7 @@ public final class CandidateRanking {
 
     Entry entry(Model model, String why) {
       Price price = model.price(request.receivedAt());
-      return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis());
+      return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
     }
 
     private boolean staysWith(Model model) {
@@ -530,7 +535,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -566,17 +571,17 @@ public final class CandidateRanking {
       if (!asNamed) {
         rungs.sort((a, b) -> {
           int byCost = compareCost(a.cost(), b.cost());
-          int byQuality = Double.compare(b.model().quality(), a.model().quality());
+          int byQuality = Double.compare(b.quality(), a.quality());
           return byCost != 0 ? byCost : byQuality != 0 ? byQuality : a.model().id().compareTo(b.model().id());
         });
         double best = -1;
         for (var each = rungs.iterator(); each.hasNext();) {
           Entry entry = each.next();
-          if (entry.model().quality() <= best) {
+          if (entry.quality() <= best) {
             each.remove();
             drop(entry.model().id(), "no rung: a cheaper one is as good");
           } else {
-            best = entry.model().quality();
+            best = entry.quality();
           }
         }
         int most = ladder().maxRungs();
@@ -598,7 +603,7 @@ public final class CandidateRanking {
       }
       List<Candidate> ranked = new ArrayList<>(rungs.size());
       for (Entry entry : rungs.subList(0, Math.min(rungs.size(), policy.maxCandidates()))) {
-        ranked.add(new Candidate(entry.model(), entry.cost(), entry.model().quality(), Duration.ofMillis(entry.latencyMs()), entry.why()));
+        ranked.add(new Candidate(entry.model(), entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), entry.why()));
       }
       more.put("cascade_name", options.cascade().isEmpty() ? Choosing.DEFAULT_CASCADE : options.cascade());
       return new Candidates(ranked, new Decision(request.model(), "cascade", complexity, reason + "; cheap first", List.copyOf(dropped.values()), occasion.topic(), more));
@@ -630,7 +635,7 @@ public final class CandidateRanking {
       }
       boolean cached = whole != null && kept.cost() != null && kept.cost().compareTo(whole) < 0;
       boolean harder = complexity.tier().compareTo(stay.tier()) > 0;
-      boolean better = top.model().quality() > kept.model().quality();
+      boolean better = top.quality() > kept.quality();
       String why;
       boolean keep;
       if (kept == top) {
@@ -664,7 +669,7 @@ public final class CandidateRanking {
         return order;
       }
       List<Entry> first = new ArrayList<>(order.size());
-      first.add(new Entry(kept.model(), "kept for its conversation", kept.price(), kept.cost(), kept.latencyMs()));
+      first.add(new Entry(kept.model(), "kept for its conversation", kept.price(), kept.cost(), kept.latencyMs(), kept.quality()));
       for (Entry entry : order) {
         if (entry != kept) {
           first.add(entry);
@@ -720,12 +725,12 @@ public final class CandidateRanking {
     private List<Entry> byCostForTier(List<Entry> entries) {
       double enough = policy.tiers().get(tier).minQuality();
       entries.sort((a, b) -> {
-        boolean aFits = a.model().quality() >= enough;
-        if (aFits != b.model().quality() >= enough) {
+        boolean aFits = a.quality() >= enough;
+        if (aFits != b.quality() >= enough) {
           return aFits ? -1 : 1;
         }
         int byCost = compareCost(a.cost(), b.cost());
-        int byQuality = Double.compare(b.model().quality(), a.model().quality());
+        int byQuality = Double.compare(b.quality(), a.quality());
         int first = aFits ? byCost : byQuality;
         int second = aFits ? byQuality : byCost;
         return first != 0 ? first : second != 0 ? second : a.model().id().compareTo(b.model().id());
@@ -744,7 +749,7 @@ public final class CandidateRanking {
       for (Entry entry : entries) {
         // an unpriced model is not free: it counts like the dearest
         double cost = entry.cost() == null ? 1 : entry.cost().nanos() / dearest;
-        worth.put(entry.model().id(), weights.quality() * entry.model().quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
+        worth.put(entry.model().id(), weights.quality() * entry.quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
       }
       entries.sort(Comparator.<Entry>comparingDouble(entry -> -worth.getOrDefault(entry.model().id(), 0.0)).thenComparing(entry -> entry.model().id()));
     }
@@ -752,11 +757,11 @@ public final class CandidateRanking {
     private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
       Filtered filtered = new Filtered(entries.size());
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
-          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
           drop(entry.model().id(), why);
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
@@ -810,7 +815,7 @@ public final class CandidateRanking {
       for (Entry entry : order) {
         boolean available = states.available(entry.model().provider());
         String why = available ? entry.why() : entry.why() + "; tried last, since provider " + entry.model().provider() + " is failing";
-        Candidate candidate = new Candidate(entry.model(), entry.cost(), entry.model().quality(), Duration.ofMillis(entry.latencyMs()), why);
+        Candidate candidate = new Candidate(entry.model(), entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), why);
         (available ? well : unwell).add(candidate);
       }
       String said = reason;

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,7 @@ public final class Topics {
   /** Below this no task is clear, and the form decides: a question, or talk. */
   private static final double CLEAR = 0.35;
   private static final String AUTO = "auto:";
+  private static final Pattern COUNTING = Pattern.compile("(?i)how (?:many|much|far|long|old)|what (?:percent|fraction|is the (?:total|average|sum|difference))");
 
   private final Supplier<TopicPolicy> policy;
 
@@ -145,6 +147,18 @@ public final class Topics {
       sums[code] += 0.6;
     }
     sums[maths] += formulas(latest);
+    if (numbers(latest) >= 2 && COUNTING.matcher(latest).find()) {
+      sums[maths] += 1;
+    }
+    // to ask is a form: what is asked for goes before it, when that is clear enough
+    int asking = from + TopicPolicy.TASKS.indexOf("question_answering");
+    double clearest = 0;
+    for (int i = from; i < sums.length; i++) {
+      clearest = i == asking ? clearest : Math.max(clearest, sums[i]);
+    }
+    if (clearest >= 0.6 && clearest >= 0.6 * sums[asking]) {
+      sums[asking] = Math.min(sums[asking], 0.9 * clearest);
+    }
     double most = 0;
     for (int i = from; i < sums.length; i++) {
       most = Math.max(most, score(sums[i]));
@@ -169,6 +183,17 @@ public final class Topics {
       }
     }
     return found;
+  }
+
+  private static int numbers(String text) {
+    int numbers = 0;
+    boolean inside = false;
+    for (int i = 0; i < Math.min(text.length(), HEAD); i++) {
+      boolean digit = Character.isDigit(text.charAt(i));
+      numbers += digit && !inside ? 1 : 0;
+      inside = digit;
+    }
+    return numbers;
   }
 
   private static double score(double sum) {

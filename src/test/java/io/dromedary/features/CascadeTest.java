@@ -110,9 +110,9 @@ class CascadeTest {
   private static ObjectNode whole(String model, ObjectNode choice) {
     ObjectNode json = Json.object().put("id", "chatcmpl-1").put("object", "chat.completion").put("created", 1).put("model", model);
     ObjectNode made = choice.deepCopy().put("index", 0);
-    made.remove("late_ms");
+    made.remove(List.of("late_ms", "output"));
     json.putArray("choices").add(made);
-    json.putObject("usage").put("prompt_tokens", 10).put("completion_tokens", 5).put("total_tokens", 15);
+    json.putObject("usage").put("prompt_tokens", 10).put("completion_tokens", choice.path("output").asInt(5)).put("total_tokens", 15);
     return json;
   }
 
@@ -129,7 +129,9 @@ class CascadeTest {
   private static ObjectNode cascade(String prompt, String... more) {
     ObjectNode request = request("openai/" + SMALL, prompt, "{'models':['openai/" + LARGE + "'],'routing':{'strategy':'cascade'}}");
     for (String fields : more) {
-      request.setAll(request("x", "x", fields).without(List.of("model", "messages")));
+      ObjectNode others = request("x", "x", fields);
+      others.remove(List.of("model", "messages"));
+      request.setAll(others);
     }
     return request;
   }
@@ -378,13 +380,14 @@ class CascadeTest {
 
   @Test
   void max_cost_ends_the_climb() {
-    SAYS.put(SMALL, choice("cut", "length"));
+    SAYS.put(SMALL, choice("cut", "length").put("output", 5_000));
     says(LARGE, "x");
 
-    Answer answer = gateway.chat(cascade("Do it", "{'routing':{'strategy':'cascade','max_cost':0.0003}}"));
+    Answer answer = gateway.chat(cascade("Do it", "{'routing':{'strategy':'cascade','max_cost':0.0055}}"));
 
-    assertThat(asked()).containsExactly(SMALL);
+    assertThat(asked()).as("either model is cheap enough, both are not").containsExactly(SMALL);
     assertThat(answer.content()).isEqualTo("cut");
+    assertThat(answer.header("x-dromedary-reason")).contains("max_cost");
   }
 
   @Test

@@ -24,13 +24,13 @@ class Choices {
   private static final Set<String> RESERVED = Set.of("cost", "quality", "speed", "balanced");
 
   @Bean
-  Reloadable<TopicPolicy> topicPolicy() {
-    return StartFailures.told(() -> new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> TopicPolicy.read(bytes, ROUTING, RESERVED)));
+  Reloadable<TopicPolicy> topicPolicy(ConfigSettings config) {
+    return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> TopicPolicy.read(bytes, ROUTING, RESERVED));
   }
 
   @Bean
-  Reloadable<CascadePolicy> cascadePolicy(Reloadable<ModelCatalog> modelCatalog) {
-    return StartFailures.told(() -> new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> CascadePolicy.read(bytes, ROUTING, modelCatalog.get(), path -> Files.readAllBytes(Path.of(path)))));
+  Reloadable<CascadePolicy> cascadePolicy(Reloadable<ModelCatalog> modelCatalog, ConfigSettings config) {
+    return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> CascadePolicy.read(bytes, ROUTING, modelCatalog.draft(), path -> Files.readAllBytes(Path.of(path))));
   }
 
   @Bean

@@ -60,8 +60,8 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, Choices.class, SafeStart.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, Choices.class, SafeStart.class, Reloading.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -124,8 +124,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry.Source callersFile() {
-    return () -> BundleFiles.read("config/callers.yaml");
+  CallerRegistry.Source callersFile(ConfigSettings config) {
+    return config.file("callers.yaml");
   }
 
   @Bean

@@ -31,13 +31,13 @@ class Rankings {
   private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
-  Reloadable<ModelCatalog> modelCatalog() {
-    return new Reloadable<>(() -> BundleFiles.read(MODELS), bytes -> ModelCatalog.read(bytes, MODELS));
+  Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {
+    return new Reloadable<>(MODELS, config.file("models.yaml"), bytes -> ModelCatalog.read(bytes, MODELS));
   }
 
   @Bean
-  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog) {
-    return new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.get(), SCORERS));
+  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog, ConfigSettings config) {
+    return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.draft(), SCORERS));
   }
 
   @Bean

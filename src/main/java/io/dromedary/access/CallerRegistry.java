@@ -1,5 +1,7 @@
 package io.dromedary.access;
 
+import io.dromedary.catalog.ConfigError;
+import io.dromedary.catalog.ConfigPart;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
@@ -14,10 +16,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Knows who asks, by the key that was sent. Without projects the gateway is open: any key, or none, is project {@code default} (or the one that {@code x-dromedary-project} names).
  */
-public final class CallerRegistry {
+public final class CallerRegistry implements ConfigPart {
   /** Where {@code callers.yaml} comes from. */
   public interface Source {
     byte[] read() throws IOException;
+
+    /** Another number when the bytes may have changed, 0 where they cannot. */
+    default long stamp() {
+      return 0;
+    }
   }
 
   /** Names a project of an open gateway; means nothing once keys do. */
@@ -72,9 +79,38 @@ public final class CallerRegistry {
    */
   public synchronized int reload() {
     Callers fresh = load();
+    inForce(fresh);
+    return version.number();
+  }
+
+  @Override
+  public String file() {
+    return name;
+  }
+
+  @Override
+  public byte[] read() throws IOException {
+    return source.read();
+  }
+
+  @Override
+  public long stamp() {
+    return source.stamp();
+  }
+
+  /** Checks a fresh file; while the gateway runs the last project cannot be taken out, which would open it to everyone. */
+  @Override
+  public Runnable check(byte[] bytes) {
+    Callers fresh = Callers.parse(name, bytes, rules);
+    if (fresh.isEmpty() && !isOpen()) {
+      throw new ConfigError(name + ": `projects` is empty, which would open the gateway to everyone; leave at least one project, or restart the gateway to open it");
+    }
+    return () -> inForce(fresh);
+  }
+
+  private synchronized void inForce(Callers fresh) {
     version = new Version(version.number() + 1, fresh);
     listeners.forEach(Runnable::run);
-    return version.number();
   }
 
   /** Is told after every change of projects or keys, so that what was derived of them can be derived anew. */

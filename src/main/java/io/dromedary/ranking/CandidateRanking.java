@@ -353,8 +353,8 @@ public final class CandidateRanking {
   private final class Ranking {
     final ChatRequest request;
     final @Nullable Complexity complexity;
-    final ModelCatalog models = catalogue.get();
     final RoutingPolicy policy = CandidateRanking.this.policy.get();
+    final ModelCatalog models = policy.catalogue();
     final Occasion occasion;
     /** What the settings say, the request's own domain and project before its tier. */
     final Profile profile;

@@ -32,9 +32,10 @@ import java.util.TreeSet;
  * @param scorers kinds of scorers that there are, in the order that messages name them
  * @param cutOffs per scorer the four scores at which SIMPLE, MEDIUM, COMPLEX and EXPERT begin
  * @param choosing domains, projects, cascades, sessions and the like
+ * @param catalogue the models that it was checked against: they are ranked with it, whatever is reloaded meanwhile
  */
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
-    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, Choosing choosing) {
+    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, Choosing choosing, ModelCatalog catalogue) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
   static final String CAUSAL = "causal";
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
@@ -95,7 +96,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
     return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
-        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), Choosing.read(root, catalogue, routers.get("causal")));
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), Choosing.read(root, catalogue, routers.get("causal")), catalogue);
   }
 
   private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {

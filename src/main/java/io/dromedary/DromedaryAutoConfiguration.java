@@ -60,7 +60,7 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, RateLimitWiring.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, RateLimitWiring.class, RedisWiring.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {

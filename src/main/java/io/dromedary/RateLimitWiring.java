@@ -11,6 +11,7 @@ import io.dromedary.chat.Caller;
 import io.dromedary.limit.LimitRules;
 import io.dromedary.limit.LimitSource;
 import io.dromedary.limit.RateLimits;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,14 +32,30 @@ class RateLimitWiring {
     double of(Caller caller);
   }
 
-  @Bean
-  RateLimits rateLimits(CallerRegistry callers, Reloadable<ModelCatalog> catalog, RateLimitSettings settings, AccountWindows windows, ObjectProvider<Pace> pace, MeterRegistry meters) {
+  @Bean(destroyMethod = "close")
+  RateLimits rateLimits(CallerRegistry callers, Reloadable<ModelCatalog> catalog, RateLimitSettings settings, AccountWindows windows, ObjectProvider<Pace> pace, ObjectProvider<Redis> redis, MeterRegistry meters) {
     Predicate<String> known = model -> catalog.get().find(model).isPresent();
     check(callers.projects(), known);
     Map<String, LimitRules> accounts = windows.rules(known);
     Pace slower = pace.getIfAvailable(() -> caller -> 1);
-    return RateLimits.inProcess(source(callers), accounts, known, slower::of, settings.outputEstimate(),
-        (scope, gauge) -> meters.counter("dromedary.limit.refused", "for", scope, "window", gauge).increment());
+    RateLimits.Observer observer = new Meters(meters);
+    Redis shared = redis.getIfAvailable();
+    RateLimits limits = shared == null ? RateLimits.inProcess(source(callers), accounts, known, slower::of, settings.outputEstimate(), observer)
+        : RateLimits.shared(source(callers), accounts, shared::call, settings.nodes(), known, slower::of, settings.outputEstimate(), observer);
+    Gauge.builder("dromedary.limit.on.own.share", limits, each -> each.counted().equals("share") ? 1 : 0).description("1 while this node counts limits for itself because Redis is away").register(meters);
+    return limits;
+  }
+
+  private record Meters(MeterRegistry registry) implements RateLimits.Observer {
+    @Override
+    public void refused(String scope, String gauge) {
+      registry.counter("dromedary.limit.refused", "for", scope, "window", gauge).increment();
+    }
+
+    @Override
+    public void own() {
+      registry.counter("dromedary.limit.own.share").increment();
+    }
   }
 
   /** The whole of it is checked at the start, so that a mistake in a limit stops it (M4). @throws ConfigError with all mistakes */
@@ -79,7 +96,7 @@ class RateLimitWiring {
   @Bean
   @Order(1)
   LimitsSection rateLimitsSection(RateLimits limits) {
-    return (page, caller) -> page.set("windows", limits.page(caller));
+    return (page, caller) -> page.put("counted", limits.counted()).set("windows", limits.page(caller));
   }
 
   @Bean

@@ -8,8 +8,9 @@ package io.dromedary.limit;
  * @param allowed how much of the gauge's limit may be used now: all, or less while credit runs low or the store that all nodes share is away
  */
 record Claim(String book, Scope scope, Gauge gauge, long amount, long allowed) {
-  /** The same wish for a share of the limit: at least one, lest a node serve nothing at all. */
+  /** The same wish for a share of the limit: at least one, lest a node serve nothing at all. Tokens that would fit the whole limit are made to fit the share. */
   Claim share(int nodes) {
-    return new Claim(book, scope, gauge, amount, Math.max(1, allowed / nodes));
+    long mine = Math.max(1, allowed / nodes);
+    return new Claim(book, scope, gauge, gauge.unit() == Gauge.Unit.TOKENS && amount <= allowed ? Math.min(amount, mine) : amount, mine);
   }
 }

@@ -31,10 +31,13 @@ import org.jspecify.annotations.Nullable;
  * Requests and tokens per second, minute, hour and day, bursts and requests at once, for projects, keys, users, models and provider accounts. What a request wants of its project's windows is granted together or not at all (M3); tokens
  * are taken at the most they can be and put right when the request is settled. Models and accounts are asked when their turn comes: one that is used up is passed over, like an open breaker.
  */
-public final class RateLimits {
+public final class RateLimits implements AutoCloseable {
   /** Hears of what was granted and refused, for metrics. */
   public interface Observer {
     void refused(String scope, String gauge);
+
+    /** A decision was made on this node's own share, since the shared store could not be asked. */
+    default void own() {}
 
     Observer NONE = (scope, gauge) -> {};
   }
@@ -71,6 +74,24 @@ public final class RateLimits {
   /** With all counts in this process. */
   public static RateLimits inProcess(LimitSource source, Map<String, LimitRules> accounts, Predicate<String> knownModel, ToDoubleFunction<Caller> pace, long outputEstimate, Observer observer) {
     return new RateLimits(source, accounts, new HeapBooks(System::nanoTime), knownModel, pace, outputEstimate, observer);
+  }
+
+  /** With all counts in Redis, and in this process within one of {@code nodes} shares while it is away. */
+  public static RateLimits shared(LimitSource source, Map<String, LimitRules> accounts, RedisCalls redis, int nodes, Predicate<String> knownModel, ToDoubleFunction<Caller> pace, long outputEstimate, Observer observer) {
+    Books books = new SharedBooks(new RedisBooks(new RedisRecords(redis)), new HeapBooks(System::nanoTime), nodes, observer::own);
+    return new RateLimits(source, accounts, books, knownModel, pace, outputEstimate, observer);
+  }
+
+  /** Where limits are counted: {@code node} in this process alone, {@code shared} in Redis, {@code share} in this process since Redis is away. */
+  public String counted() {
+    return books instanceof SharedBooks shared ? shared.away() ? "share" : "shared" : "node";
+  }
+
+  @Override
+  public void close() {
+    if (books instanceof SharedBooks shared) {
+      shared.close();
+    }
   }
 
   /**

@@ -5,5 +5,6 @@ package io.dromedary.limit;
  *
  * @param amount below zero when more was used than was taken
  * @param until the {@link Level#until} of what was taken
+ * @param own the {@link Level#own} of what was taken
  */
-record Return(String book, Gauge gauge, long amount, long until) {}
+record Return(String book, Gauge gauge, long amount, long until, boolean own) {}

@@ -3,8 +3,9 @@ package io.dromedary;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.access.PartRules;
 import io.dromedary.access.Project;
-import io.dromedary.catalog.ConfigError;
+import io.dromedary.access.ProjectKey;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Caller;
@@ -13,9 +14,8 @@ import io.dromedary.limit.LimitSource;
 import io.dromedary.limit.RateLimits;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -34,8 +34,7 @@ class RateLimitWiring {
 
   @Bean(destroyMethod = "close")
   RateLimits rateLimits(CallerRegistry callers, Reloadable<ModelCatalog> catalog, RateLimitSettings settings, AccountWindows windows, ObjectProvider<Pace> pace, ObjectProvider<Redis> redis, MeterRegistry meters) {
-    Predicate<String> known = model -> catalog.get().find(model).isPresent();
-    check(callers.projects(), known);
+    Predicate<String> known = known(catalog);
     Map<String, LimitRules> accounts = windows.rules(known);
     Pace slower = pace.getIfAvailable(() -> caller -> 1);
     RateLimits.Observer observer = new Meters(meters);
@@ -58,19 +57,24 @@ class RateLimitWiring {
     }
   }
 
-  /** The whole of it is checked at the start, so that a mistake in a limit stops it (M4). @throws ConfigError with all mistakes */
-  static void check(List<Project> projects, Predicate<String> knownModel) {
-    List<String> faults = new ArrayList<>();
-    for (Project project : projects) {
-      try {
-        LimitRules.ofProject("config/callers.yaml: projects[" + project.id() + "].limits", project.limits(), knownModel);
-      } catch (IllegalArgumentException e) {
-        faults.add(e.getMessage());
+  /** Checks {@code limits} wherever projects and keys are read: at the start, at a reload, from the admin (M4). */
+  @Bean
+  PartRules limitsPart(Reloadable<ModelCatalog> catalog) {
+    return new PartRules() {
+      @Override
+      public String part() {
+        return "limits";
       }
-    }
-    if (!faults.isEmpty()) {
-      throw new ConfigError(String.join("; ", faults));
-    }
+
+      @Override
+      public void check(JsonNode part, boolean ofKey, BiConsumer<String, String> faults) {
+        LimitRules.check(part, ofKey, known(catalog), faults);
+      }
+    };
+  }
+
+  private static Predicate<String> known(Reloadable<ModelCatalog> catalog) {
+    return model -> catalog.get().find(model).isPresent();
   }
 
   private static LimitSource source(CallerRegistry callers) {
@@ -88,7 +92,8 @@ class RateLimitWiring {
 
       @Override
       public JsonNode key(Caller caller) {
-        return MissingNode.getInstance();
+        ProjectKey key = callers.key(caller.project(), caller.keyId());
+        return key == null ? MissingNode.getInstance() : key.limits();
       }
     };
   }

@@ -10,6 +10,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -65,55 +67,72 @@ public final class LimitRules {
   /**
    * The rules of a project.
    *
-   * @param where file and key, for messages
    * @param limits the {@code limits} node; a missing one has no windows
    * @throws IllegalArgumentException with all that is wrong
    */
-  public static LimitRules ofProject(String where, JsonNode limits, Predicate<String> knownModel) {
-    return read(where, windows(where, limits), Scope.PROJECT, Set.of(Scope.PROJECT, Scope.KEY, Scope.USER, Scope.MODEL), knownModel);
+  public static LimitRules ofProject(JsonNode limits, Predicate<String> knownModel) {
+    return told("", faults -> read(limits, false, knownModel, faults));
   }
 
   /** The rules of one key; all its windows count for the key. */
-  public static LimitRules ofKey(String where, JsonNode limits, Predicate<String> knownModel) {
-    return read(where, windows(where, limits), Scope.KEY, Set.of(Scope.KEY), knownModel);
+  public static LimitRules ofKey(JsonNode limits, Predicate<String> knownModel) {
+    return told("", faults -> read(limits, true, knownModel, faults));
   }
 
-  private static JsonNode windows(String where, JsonNode limits) {
+  /** The rules of a provider account, from a list of windows. @throws IllegalArgumentException with all that is wrong, below {@code where} */
+  public static LimitRules ofAccount(String where, JsonNode windows, Predicate<String> knownModel) {
+    return told(where, faults -> read(windows, Scope.ACCOUNT, Set.of(Scope.ACCOUNT, Scope.MODEL), knownModel, faults));
+  }
+
+  /**
+   * Says all that is wrong in a {@code limits} node.
+   *
+   * @param faults takes the place below {@code limits} and what is wrong there
+   */
+  public static void check(JsonNode limits, boolean ofKey, Predicate<String> knownModel, BiConsumer<String, String> faults) {
+    read(limits, ofKey, knownModel, faults);
+  }
+
+  private static LimitRules told(String where, Function<BiConsumer<String, String>, LimitRules> reading) {
+    List<String> faults = new ArrayList<>();
+    LimitRules rules = reading.apply((place, what) -> faults.add(where + place + " " + what));
+    if (!faults.isEmpty()) {
+      throw new IllegalArgumentException(String.join("; ", faults));
+    }
+    return rules;
+  }
+
+  private static LimitRules read(JsonNode limits, boolean ofKey, Predicate<String> knownModel, BiConsumer<String, String> faults) {
+    Set<String> known = ofKey ? Set.of("windows") : KEYS;
     limits.fieldNames().forEachRemaining(name -> {
-      if (!KEYS.contains(name)) {
-        throw new IllegalArgumentException(where + "." + name + " is unknown; allowed: " + String.join(", ", KEYS));
+      if (!known.contains(name)) {
+        faults.accept("." + name, "is unknown; allowed: " + String.join(", ", known));
       }
     });
-    return limits.path("windows");
+    return ofKey ? read(limits.path("windows"), Scope.KEY, Set.of(Scope.KEY), knownModel, faults)
+        : read(limits.path("windows"), Scope.PROJECT, Set.of(Scope.PROJECT, Scope.KEY, Scope.USER, Scope.MODEL), knownModel, faults);
   }
 
-  /** The rules of a provider account, from a list of windows. */
-  public static LimitRules ofAccount(String where, JsonNode windows, Predicate<String> knownModel) {
-    return read(where, windows, Scope.ACCOUNT, Set.of(Scope.ACCOUNT, Scope.MODEL), knownModel);
-  }
-
-  private static LimitRules read(String where, JsonNode windows, Scope usual, Set<Scope> allowed, Predicate<String> knownModel) {
+  private static LimitRules read(JsonNode windows, Scope usual, Set<Scope> allowed, Predicate<String> knownModel, BiConsumer<String, String> faults) {
     if (windows.isMissingNode() || windows.isNull()) {
       return NONE;
     }
-    Reader reader = new Reader(where + ".windows", usual, allowed, knownModel);
+    Reader reader = new Reader(usual, allowed, knownModel, faults);
     reader.read(windows);
-    if (!reader.faults.isEmpty()) {
-      throw new IllegalArgumentException(String.join("; ", reader.faults));
-    }
     return reader.rules;
   }
 
   private static final class Reader {
     final LimitRules rules = new LimitRules();
-    final List<String> faults = new ArrayList<>();
-    private final String where;
+    private final BiConsumer<String, String> faults;
+    /** How many there are so far. */
+    private int faulty;
     private final Scope usual;
     private final Set<Scope> allowed;
     private final Predicate<String> knownModel;
 
-    Reader(String where, Scope usual, Set<Scope> allowed, Predicate<String> knownModel) {
-      this.where = where;
+    Reader(Scope usual, Set<Scope> allowed, Predicate<String> knownModel, BiConsumer<String, String> faults) {
+      this.faults = faults;
       this.usual = usual;
       this.allowed = allowed;
       this.knownModel = knownModel;
@@ -121,16 +140,22 @@ public final class LimitRules {
 
     void read(JsonNode windows) {
       if (!windows.isArray() || windows.size() > MOST_WINDOWS) {
-        faults.add(where + " must be a list of at most " + MOST_WINDOWS + " windows such as {per: minute, requests: 600}");
+        faults.accept(".windows", "must be a list of at most " + MOST_WINDOWS + " windows such as {per: minute, requests: 600}");
         return;
       }
       for (int i = 0; i < windows.size(); i++) {
-        window(where + "[" + i + "]", windows.get(i));
+        window(".windows[" + i + "]", windows.get(i));
       }
     }
 
     private void fault(String path, JsonNode value, String what) {
-      faults.add(path + (value.isMissingNode() ? " is missing" : " = " + Problem.clip(value.isValueNode() ? value.asText() : value.toString())) + ": " + what);
+      faulty++;
+      faults.accept(path, (value.isMissingNode() ? "is missing" : "= " + Problem.clip(value.isValueNode() ? value.asText() : value.toString())) + ": " + what);
+    }
+
+    private void twice(String path, String what) {
+      faulty++;
+      faults.accept(path, what);
     }
 
     private void window(String path, JsonNode window) {
@@ -138,7 +163,7 @@ public final class LimitRules {
         fault(path, window, "must be a window such as {per: minute, requests: 600}");
         return;
       }
-      int before = faults.size();
+      int before = faulty;
       window.fieldNames().forEachRemaining(name -> {
         if (!FIELDS.contains(name)) {
           fault(path + "." + name, window.get(name), "is unknown; allowed: " + String.join(", ", FIELDS));
@@ -156,7 +181,7 @@ public final class LimitRules {
           fault(path, window, "concurrent knows neither per nor burst");
         }
         long most = number(path + ".concurrent", window.path("concurrent"), MOST_AT_ONCE);
-        if (faults.size() == before) {
+        if (faulty == before) {
           add(path, scope, models, Gauge.atOnce(most));
         }
         return;
@@ -173,7 +198,7 @@ public final class LimitRules {
         }
         long limit = number(path + "." + name, window.path(name), most);
         long burst = window.has("burst") ? number(path + ".burst", window.path("burst"), Math.max(1, limit)) : 0;
-        if (faults.size() == before) {
+        if (faulty == before) {
           add(path, scope, models, Gauge.window(unit, per, limit));
           if (burst > 0 && burst < limit) {
             add(path, scope, models, Gauge.burst(unit, per, limit, burst));
@@ -186,7 +211,7 @@ public final class LimitRules {
       if (scope == Scope.MODEL) {
         for (ModelGauge other : rules.byModel) {
           if (other.gauge().id().equals(gauge.id()) && (other.models().isEmpty() || models.isEmpty() || other.models().stream().anyMatch(models::contains))) {
-            faults.add(path + ": there is another window of " + gauge.id() + " for the same model; one must go");
+            twice(path, "there is another window of " + gauge.id() + " for the same model; one must go");
             return;
           }
         }
@@ -195,7 +220,7 @@ public final class LimitRules {
       }
       List<Gauge> all = rules.gauges.computeIfAbsent(scope, s -> new ArrayList<>(2));
       if (all.stream().anyMatch(other -> other.id().equals(gauge.id()))) {
-        faults.add(path + ": there is another window of " + gauge.id() + " for the same " + scope.word() + "; one must go");
+        twice(path, "there is another window of " + gauge.id() + " for the same " + scope.word() + "; one must go");
         return;
       }
       all.add(gauge);

@@ -108,7 +108,7 @@ public final class RateLimits implements AutoCloseable {
     OptionalLong output = output(request);
     long estimate = input(request) + output.orElse(outputEstimate);
     String lane = lane(caller);
-    List<Claim> claims = claims(mine, caller, user(mine, request), estimate, output.isPresent());
+    List<Claim> claims = claims(mine, caller, user(mine, request, caller), estimate, output.isPresent());
     if (claims.isEmpty()) {
       return new Taken(lane, List.of(), mine, estimate, output.isPresent());
     }
@@ -296,7 +296,7 @@ public final class RateLimits implements AutoCloseable {
   private LimitRules read(Caller caller) {
     try {
       JsonNode project = source.project(caller);
-      return LimitRules.joined(LimitRules.ofProject("limits of project `" + caller.project() + "`", project, knownModel), LimitRules.ofKey("limits of key `" + caller.keyId() + "`", source.key(caller), knownModel));
+      return LimitRules.joined(LimitRules.ofProject(project, knownModel), LimitRules.ofKey(source.key(caller), knownModel));
     } catch (IllegalArgumentException wrong) {
       // M4: never silently unenforced. The start and each reload check this before; whoever gets past them is not served.
       throw new Problem(503, "service_unavailable_error", "the limits of project `" + caller.project() + "` cannot be read, so nothing is served: " + wrong.getMessage()).code("limits_invalid").shouldRetry(false);
@@ -334,19 +334,17 @@ public final class RateLimits implements AutoCloseable {
   }
 
   /** The user's book: by digest, since it is somebody's name or address. Those who name nobody are one user. Null when nothing counts by user. */
-  private static @Nullable String user(LimitRules rules, ModelRequest request) {
+  private static @Nullable String user(LimitRules rules, ModelRequest request, Caller caller) {
     if (rules.of(Scope.USER).isEmpty()) {
       return null;
     }
     JsonNode named = request.json().path("safety_identifier");
-    if (!named.isTextual()) {
-      named = request.json().path("user");
-    }
-    if (!named.isTextual() || named.textValue().isEmpty()) {
+    String user = caller.user().isEmpty() && named.isTextual() ? named.textValue() : request.user(caller);
+    if (user.isEmpty()) {
       return "user:";
     }
     try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(named.textValue().getBytes(StandardCharsets.UTF_8));
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(user.getBytes(StandardCharsets.UTF_8));
       return "user:" + HexFormat.of().formatHex(digest, 0, 12);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java has SHA-256", e);

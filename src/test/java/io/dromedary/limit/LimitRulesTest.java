@@ -14,7 +14,7 @@ class LimitRulesTest {
   private static final Set<String> CATALOGUE = Set.of("openai/gpt-4o", "openai/gpt-4o-mini");
 
   private static LimitRules read(String windows) {
-    return LimitRules.ofProject("config/callers.yaml: projects[team-a].limits", LimitSamples.yaml("windows: [" + windows + "]"), CATALOGUE::contains);
+    return LimitRules.ofProject(LimitSamples.yaml("windows: [" + windows + "]"), CATALOGUE::contains);
   }
 
   @Test
@@ -29,7 +29,7 @@ class LimitRulesTest {
 
   @Test
   void no_windows_are_no_limit() {
-    assertThat(LimitRules.ofProject("x", LimitSamples.yaml("in-flight: 3"), CATALOGUE::contains).isEmpty()).isTrue();
+    assertThat(LimitRules.ofProject(LimitSamples.yaml("in-flight: 3"), CATALOGUE::contains).isEmpty()).isTrue();
   }
 
   @ParameterizedTest
@@ -56,13 +56,13 @@ class LimitRulesTest {
       "{per: minute, requests: 3, for: model}, {per: minute, requests: 5, models: [openai/gpt-4o]} | another window of requests/minute for the same model",
       "all of them                                                           | must be a window such as"})
   void a_mistake_is_refused_with_place_value_and_what_is_allowed(String windows, String told) {
-    assertThatThrownBy(() -> read(windows)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("config/callers.yaml: projects[team-a].limits.windows").hasMessageContaining(told.replace('`', '"'));
+    assertThatThrownBy(() -> read(windows)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(".windows[").hasMessageContaining(told.replace('`', '"'));
   }
 
   @Test
   void all_mistakes_are_told_at_once_and_unknown_keys_beside_windows_too() {
     assertThatThrownBy(() -> read("{per: minute, requests: -1}, {per: eon, tokens: 1}")).hasMessageContaining("windows[0]").hasMessageContaining("windows[1]");
-    assertThatThrownBy(() -> LimitRules.ofProject("x", LimitSamples.yaml("window: []"), CATALOGUE::contains)).hasMessageContaining("x.window is unknown; allowed: in-flight, priority, windows");
-    assertThatThrownBy(() -> LimitRules.ofKey("x", LimitSamples.yaml("windows: [{per: minute, requests: 3, for: project}]"), CATALOGUE::contains)).hasMessageContaining("allowed: key");
+    assertThatThrownBy(() -> LimitRules.ofProject(LimitSamples.yaml("window: []"), CATALOGUE::contains)).hasMessageContaining(".window is unknown; allowed: in-flight, priority, windows");
+    assertThatThrownBy(() -> LimitRules.ofKey(LimitSamples.yaml("windows: [{per: minute, requests: 3, for: project}]"), CATALOGUE::contains)).hasMessageContaining("allowed: key");
   }
 }

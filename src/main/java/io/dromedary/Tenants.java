@@ -1,10 +1,13 @@
 package io.dromedary;
 
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.access.PartRules;
 import io.dromedary.access.ProjectAdmin;
 import io.dromedary.access.ProjectStore;
 import io.dromedary.admin.AdminReplies;
 import io.dromedary.admin.AuditLog;
+import io.dromedary.admin.Doctor;
+import io.dromedary.admin.Examination;
 import io.dromedary.agent.AgentAdmin;
 import io.dromedary.agent.Agents;
 import io.dromedary.agent.Conversations;
@@ -16,11 +19,14 @@ import io.dromedary.spend.Store;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.annotation.Order;
+import org.springframework.core.env.Environment;
 
 /** Projects and keys that the admin makes, the audit of what is done with them, erasure. */
 @Configuration(proxyBeanMethods = false)
@@ -112,6 +118,14 @@ class Tenants {
         return forgetting.erase(project, user, before);
       }
     };
+  }
+
+  /** What every gateway is looked at for, then what other rooms add. */
+  @Bean
+  Doctor doctor(Environment environment, DromedarySettings settings, ConfigSettings config, ObjectProvider<PartRules> rules, Clock clock, Store store, CallerRegistry callers, ObjectProvider<Examination> more) {
+    List<Examination> all = new ArrayList<>(new Examinations(environment, settings, config, rules.orderedStream().toList(), clock, store, callers, "").all());
+    more.orderedStream().forEach(all::add);
+    return new Doctor(all);
   }
 
   @Bean

@@ -159,6 +159,11 @@ public final class Agents implements ConfigPart {
     }
   }
 
+  /** How many agents a file has. @throws IllegalArgumentException naming all that is wrong in it */
+  public static int count(String file, byte[] yaml) {
+    return AgentReader.file(file, yaml).size();
+  }
+
   Map<String, Agent> all() {
     return all;
   }

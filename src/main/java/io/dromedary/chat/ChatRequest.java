@@ -29,6 +29,10 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     this(id, json, hints, receivedAt, deadline, callerGone, Policy.OPEN, null);
   }
 
+  public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone, Policy policy) {
+    this(id, json, hints, receivedAt, deadline, callerGone, policy, null);
+  }
+
   public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
     this(id, json, hints, receivedAt, deadline, () -> false);
   }
@@ -101,6 +105,14 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     ObjectNode copy = Json.object();
     copy.setAll(json);
     copy.remove(OWN_FIELDS);
+    return copy;
+  }
+
+  /** A shallow copy of the body for one that is asked for a whole answer, whatever the client asked for. */
+  public ObjectNode wholeBody() {
+    ObjectNode copy = Json.object();
+    copy.setAll(json);
+    copy.remove(List.of("stream", "stream_options"));
     return copy;
   }
 

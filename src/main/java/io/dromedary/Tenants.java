@@ -16,6 +16,8 @@ import io.dromedary.camel.AuditTrail;
 import io.dromedary.catalog.Erasable;
 import io.dromedary.spend.LedgerErasure;
 import io.dromedary.spend.Store;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -134,7 +136,10 @@ class Tenants {
   }
 
   @Bean
-  AuditTrail auditTrail(AuditLog log, AdminReplies replies, CallerRegistry callers) {
+  AuditTrail auditTrail(AuditLog log, AdminReplies replies, CallerRegistry callers, MeterRegistry meters) {
+    Gauge.builder("dromedary.callers.projects", callers, all -> all.projects().size()).description("Projects, of the file and of the database").register(meters);
+    Gauge.builder("dromedary.callers.out.of.force", callers, all -> all.faults().size()).description("Projects and keys of the database that are wrong and so refused").register(meters);
+    Gauge.builder("dromedary.audit.lost", log, AuditLog::lost).description("Lines that the audit log could not take since the start").register(meters);
     return new AuditTrail(log, replies, callers);
   }
 }

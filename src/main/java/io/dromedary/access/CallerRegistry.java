@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * Knows who asks, by the key that was sent. Projects and keys come from {@code callers.yaml} and, made by the admin, from the database. Without any project the gateway is open: any key, or none, is project {@code default} (or
  * the one that {@code x-dromedary-project} names). One that has had projects does not become open again while it runs.
  */
-public final class CallerRegistry implements ConfigPart {
+public final class CallerRegistry implements ConfigPart, AutoCloseable {
   /** Where {@code callers.yaml} comes from. */
   public interface Source {
     byte[] read() throws IOException;
@@ -60,6 +60,7 @@ public final class CallerRegistry implements ConfigPart {
   private ProjectStore.Content stored = ProjectStore.Content.NONE;
   private boolean storeFailed;
   private volatile boolean closed;
+  private volatile boolean stopped;
   private volatile Version version;
 
   /**
@@ -237,7 +238,7 @@ public final class CallerRegistry implements ConfigPart {
 
   /** Takes in what the admin changed, here or at another node, if anything; each second, which is how soon a revoked key stops working everywhere. While the database is away the known state stays. */
   public void refresh() {
-    if (store == null) {
+    if (store == null || stopped) {
       return;
     }
     synchronized (this) {
@@ -265,6 +266,12 @@ public final class CallerRegistry implements ConfigPart {
       }
     }
     listeners.forEach(Runnable::run);
+  }
+
+  /** Looks no more: the database is about to be closed. */
+  @Override
+  public void close() {
+    stopped = true;
   }
 
   /** Is told after every change of projects or keys, so that what was derived of them can be derived anew. */

@@ -3,6 +3,8 @@ package io.dromedary.features;
 import static io.dromedary.testing.Gateway.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.dromedary.chat.EmbeddingResponse;
+import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
@@ -67,6 +69,20 @@ class CloudAccountsTest {
     assertThat(stream.usage().path("total_tokens").asInt()).isEqualTo(14);
     assertThat(stream.raw()).doesNotContain("prompt_filter_results");
     assertThat(fake.last().path()).isEqualTo(path + streaming);
+  }
+
+  @Tag("D15")
+  @ParameterizedTest
+  @CsvSource({"azure/text-embedding-3-large, /openai/deployments/text-embedding-3-large/embeddings?api-version=2024-10-21", "bedrock/amazon.titan-embed-text-v2:0, /model/amazon.titan-embed-text-v2%3A0/invoke",
+      "bedrock/cohere.embed-v4:0, /model/cohere.embed-v4%3A0/invoke"})
+  void both_embed_and_bedrock_signs_for_it_too(String model, String path) {
+    FakeProvider fake = model.startsWith("azure") ? AZURE : BEDROCK;
+    Answer answer = gateway.post("/v1/embeddings", Json.object().put("model", model).put("input", "hello").put("encoding_format", "base64"));
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    assertThat(EmbeddingResponse.vector(answer.json().at("/data/0/embedding").textValue())).hasSize(8);
+    assertThat(answer.json().at("/usage/prompt_tokens").asInt()).isEqualTo(9);
+    assertThat(fake.last().path()).isEqualTo(path);
+    assertThat(String.valueOf(fake.last().header("authorization")).startsWith("AWS4-HMAC-SHA256 ")).isEqualTo(fake == BEDROCK);
   }
 
   @Tag("T8")

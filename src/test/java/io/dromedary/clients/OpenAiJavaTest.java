@@ -504,9 +504,9 @@ class OpenAiJavaTest {
   @Test
   @Tag("S5")
   void a_stream_that_falls_silent_is_given_up_by_a_client_that_tires_and_its_work_cancelled() {
-    for (String model : models()) {
+    for (String model : List.of("openai/gpt-4o", "anthropic/claude-sonnet-5", "gemini/gemini-2.5-flash", "ollama/llama3.1", "bedrock/anthropic.claude-haiku-4-5-20251001-v1:0")) {
       fake(model).mood(Mood.STALLS_MID_STREAM);
-      OpenAIClient hasty = client(KEY, 0, Duration.ofMillis(600));
+      OpenAIClient hasty = client(KEY, 0, Duration.ofMillis(400));
       List<ChatCompletionChunk> seen = new ArrayList<>();
       OpenAIException thrown = catchThrowableOfType(OpenAIException.class, () -> {
         try (StreamResponse<ChatCompletionChunk> stream = hasty.chat().completions().createStreaming(ask(model).build())) {

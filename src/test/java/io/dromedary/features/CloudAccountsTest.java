@@ -10,6 +10,7 @@ import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
 import io.dromedary.testing.Gateway.Streamed;
 import io.dromedary.testing.Mood;
+import java.util.Collections;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -83,6 +84,19 @@ class CloudAccountsTest {
     assertThat(answer.json().at("/usage/prompt_tokens").asInt()).isEqualTo(9);
     assertThat(fake.last().path()).isEqualTo(path);
     assertThat(String.valueOf(fake.last().header("authorization")).startsWith("AWS4-HMAC-SHA256 ")).isEqualTo(fake == BEDROCK);
+  }
+
+  @Tag("D15")
+  @Tag("M6")
+  @Test void an_account_that_is_asked_again_after_a_part_failed_is_paid_for_both() {
+    AZURE.usage(500_000, 0).next(Mood.WELL, Mood.DOWN);
+    Answer answer = gateway.post("/v1/embeddings", Json.object().put("model", "azure/text-embedding-3-large").set("input", Json.mapper().valueToTree(Collections.nCopies(1_025, "hello"))));
+    AZURE.usage(9, -1);
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.json().at("/usage/prompt_tokens").asLong()).as("of the two parts of the answer").isEqualTo(1_000_000);
+    Row row = Row.of(gateway, answer.requestId());
+    assertThat(row.attempts()).hasSize(2);
+    assertThat(row.costNanos()).as("a part before, two after").isEqualTo(3 * 65_000_000);
   }
 
   @Tag("T8")

@@ -101,6 +101,10 @@ public final class BedrockEmbeddings implements EmbeddingFormat {
         throw Problem.badField("dimensions", "`dimensions` is " + dimensions + ", but model `" + model.id() + "` makes vectors of " + String.join(", ", family.dimensions.stream().map(String::valueOf).toList()));
       }
     });
+    JsonNode type = request.json().path(INPUT_TYPE);
+    if (family.cohere() && !type.isMissingNode() && !type.isNull() && !type.isTextual()) {
+      throw Problem.badField(INPUT_TYPE, "`" + INPUT_TYPE + "` must be a string, such as `search_document` or `search_query`");
+    }
     request.texts(0, request.inputs().size());
     String path = "/model/" + ModelPath.segment((family == Family.COHERE_4 && model.listed() ? profile : "") + model.name()) + "/invoke";
     return EmbeddingFormat.parts(request, family.cohere() ? COHERE_INPUTS : 1, Long.MAX_VALUE,

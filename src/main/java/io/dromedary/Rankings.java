@@ -28,7 +28,7 @@ class Rankings {
   private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
-  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
+  static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
   Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {

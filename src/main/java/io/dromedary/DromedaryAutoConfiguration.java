@@ -60,7 +60,7 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, Spending.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -243,8 +243,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AttemptBook attemptBook(Ledger ledger) {
-    return new AttemptBook(ledger, 4_096);
+  AttemptBook attemptBook(Ledger ledger, AttemptBook.Draws draws) {
+    return new AttemptBook(ledger, 4_096, draws);
   }
 
   @Bean

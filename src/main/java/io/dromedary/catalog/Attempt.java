@@ -39,6 +39,7 @@ public final class Attempt {
   private final @Nullable Price price;
   private final Usd reserved;
   private final Instant startedAt;
+  private final List<Draw> draws;
   private volatile @Nullable Outcome outcome;
   private volatile @Nullable Duration patience;
   private volatile List<String> dropped = List.of();
@@ -50,12 +51,18 @@ public final class Attempt {
    * @param reserved the most that this call can cost
    */
   public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt) {
+    this(id, number, candidate, price, reserved, startedAt, List.of());
+  }
+
+  /** @param draws the purses that {@code reserved} is held in until it is settled; all of them or none */
+  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt, List<Draw> draws) {
     this.id = id;
     this.number = number;
     this.candidate = candidate;
     this.price = price;
     this.reserved = reserved;
     this.startedAt = startedAt;
+    this.draws = draws;
   }
 
   public String id() {
@@ -80,6 +87,10 @@ public final class Attempt {
 
   public Instant startedAt() {
     return startedAt;
+  }
+
+  public List<Draw> draws() {
+    return draws;
   }
 
   /** The most time it may take until its first content, because others wait behind it; null for no such limit. */

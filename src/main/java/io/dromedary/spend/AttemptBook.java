@@ -3,6 +3,7 @@ package io.dromedary.spend;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
+import io.dromedary.catalog.Draw;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
 import io.dromedary.chat.Caller;
@@ -12,34 +13,51 @@ import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usd;
 import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Books each provider call before it is made: numbers it, reserves the most it can cost, and makes its row durable (M1). */
 public final class AttemptBook {
+  /** Who says which purses a call draws from. */
+  public interface Draws {
+    /**
+     * @param earlier the request's attempts so far
+     * @param upperBound the most that the call can cost, null when its model is unpriced
+     * @throws io.dromedary.chat.Problem if it is plain already that the call may not be made
+     */
+    List<Draw> of(ModelRequest request, Caller caller, List<Attempt> earlier, Model model, @Nullable Usd upperBound);
+  }
+
   private final Ledger ledger;
   private final long defaultMaxOutput;
+  private final Draws draws;
 
   /** @param defaultMaxOutput output tokens to reserve for when neither the request nor the model sets a limit */
-  public AttemptBook(Ledger ledger, long defaultMaxOutput) {
+  public AttemptBook(Ledger ledger, long defaultMaxOutput, Draws draws) {
     this.ledger = ledger;
     this.defaultMaxOutput = defaultMaxOutput;
+    this.draws = draws;
   }
 
   /**
    * Begins an attempt; when this returns, its row is durable.
    *
-   * @throws io.dromedary.chat.Problem 503 when the ledger cannot be written: nothing is served unpaid (F5)
+   * @throws io.dromedary.chat.Problem 503 when the ledger cannot be written: nothing is served unpaid (F5); 429 when a budget or credit cannot bear the most that it can cost, 422 when that is not known (M2, M9)
    */
   public Attempt begin(ModelRequest request, Caller caller, Candidates candidates, Candidate candidate) {
     Instant now = Instant.now();
-    int number = candidates.attempts().size() + 1;
+    List<Attempt> earlier = candidates.attempts();
+    int number = earlier.size() + 1;
     Model model = candidate.model();
     Price price = model.price(request.receivedAt());
-    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, price == null ? Usd.ZERO : reserve(request, model, price), now);
+    Usd most = price == null ? Usd.ZERO : reserve(request, model, price);
+    List<Draw> drawn = draws.of(request, caller, earlier, model, price == null ? null : most);
+    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, most, now, drawn);
     if (number < candidates.ranked().size()) {
       // Others wait behind this one: it may use half of the time that is left, not all.
       attempt.patience(request.remaining(now).dividedBy(2));
     }
-    ledger.begin(attempt, request.id(), caller.project());
+    ledger.begin(attempt, request.id(), caller.project(), earlier);
     candidates.add(attempt);
     return attempt;
   }

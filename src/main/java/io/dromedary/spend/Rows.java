@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /** The ledger's rows as batches of prepared statements on the writer's one connection. */
 final class Rows implements AutoCloseable {
-  private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms)"
-      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms, purses)"
+      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   private static final String END = "UPDATE dromedary_attempts SET status = ?, outcome = ?, failure = ?, provider_status = ?, uncached_input = ?, cache_read = ?, cache_write = ?, output = ?,"
       + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ? WHERE seq = ?";
   private static final String REQUEST = "INSERT INTO dromedary_requests (seq, request_id, project, key_id, tags, entry, requested_model, served_model, provider, tier, task, domain, score,"
@@ -26,6 +26,7 @@ final class Rows implements AutoCloseable {
   private static final String INTERACTION = "INSERT INTO dromedary_interaction_log (seq, request_id, project, cached, prompt_hash, prompt, answer, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
   static final String EVENT = "INSERT INTO dromedary_outbox (id, event_id, sink, payload, created_at_ms, tries, next_try_at_ms, claimed_until_ms) VALUES (?, ?, ?, ?, ?, 0, 0, 0)";
   private static final String VOID = "DELETE FROM dromedary_attempts WHERE seq = ? AND status = 'STARTED'";
+
 
   private final PreparedStatement begin;
   private final PreparedStatement end;
@@ -49,7 +50,7 @@ final class Rows implements AutoCloseable {
     voided = connection.prepareStatement(VOID);
   }
 
-  void begin(long seq, String requestId, String project, Attempt attempt, int slot) throws SQLException {
+  void begin(long seq, String requestId, String project, Attempt attempt, int slot, @Nullable String purses) throws SQLException {
     Price price = attempt.price();
     begin.setLong(1, seq);
     begin.setString(2, clip(requestId, 128));
@@ -62,6 +63,7 @@ final class Rows implements AutoCloseable {
     begin.setLong(9, attempt.reserved().nanos());
     begin.setString(10, "STARTED");
     begin.setLong(11, attempt.startedAt().toEpochMilli());
+    begin.setString(12, purses);
     begin.addBatch();
     begins++;
   }

@@ -1,0 +1,75 @@
+package io.dromedary;
+
+import io.dromedary.access.CallerRegistry;
+import io.dromedary.budget.BudgetPages;
+import io.dromedary.budget.BudgetSignals;
+import io.dromedary.budget.Budgets;
+import io.dromedary.budget.Tenants;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Reloadable;
+import io.dromedary.spend.AttemptBook;
+import io.dromedary.spend.Ledger;
+import io.dromedary.spend.Store;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.time.Clock;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/** Budgets and credit: whose they are, where their purses are kept, who hears when they run low. */
+@Configuration(proxyBeanMethods = false)
+class Spending {
+  private static final Logger LOG = LoggerFactory.getLogger(Budgets.class);
+
+  /** @param ledger asked for since its start settles what a former process held */
+  @Bean
+  Budgets budgets(CallerRegistry callers, Reloadable<ModelCatalog> catalogue, Store store, Ledger ledger, Clock clock, MeterRegistry meters, ObjectProvider<BudgetSignals> listeners) {
+    Budgets budgets = StartFailures.told(() -> new Budgets(new OfCallers(callers), catalogue, store.dataSource(), clock, listeners.orderedStream().toList()));
+    FunctionCounter.builder("dromedary.budget.refused", budgets, Budgets::refused).description("Calls refused at once for a budget known to be spent or a model without a price").register(meters);
+    FunctionCounter.builder("dromedary.budget.routed.cheaper", budgets, Budgets::routedCheaper).description("Requests routed by cost since a budget was low").register(meters);
+    return budgets;
+  }
+
+  @Bean
+  AttemptBook.Draws draws(Budgets budgets) {
+    return budgets::draws;
+  }
+
+  @Bean
+  BudgetPages budgetPages(Budgets budgets) {
+    return new BudgetPages(budgets);
+  }
+
+  @Bean
+  LimitsPage limitsPage(ObjectProvider<LimitsSection> sections) {
+    return new LimitsPage(sections.orderedStream().toList());
+  }
+
+  /** What is left of the caller's budgets and credit. */
+  @Bean
+  LimitsSection budgetSection(BudgetPages pages) {
+    return (page, caller) -> page.setAll(pages.limits(caller));
+  }
+
+  @Bean
+  BudgetSignals budgetLog() {
+    return signal -> LOG.warn("{} {}{} ({}): {} nano-dollars used, {} held, of {}", signal.kind().name().toLowerCase(java.util.Locale.ROOT).replace('_', ' '), signal.name(),
+        signal.subject().isEmpty() ? "" : " of one share", signal.period(), signal.usedNanos(), signal.reservedNanos(), signal.limitNanos());
+  }
+
+  private record OfCallers(CallerRegistry callers) implements Tenants {
+    @Override
+    public long version() {
+      return callers.version();
+    }
+
+    @Override
+    public List<Tenant> all() {
+      return callers.projects().stream().map(project -> new Tenant(project.id(), "", project.budgets(), project.credit())).toList();
+    }
+  }
+}

@@ -32,7 +32,7 @@ public final class AttemptBook {
   private final long defaultMaxOutput;
   private final Draws draws;
 
-  /** @param defaultMaxOutput output tokens to reserve for when neither the request nor the model sets a limit */
+  /** @param defaultMaxOutput output tokens to reserve for when neither the request nor the model sets a limit, and the model's context is unknown too */
   public AttemptBook(Ledger ledger, long defaultMaxOutput, Draws draws) {
     this.ledger = ledger;
     this.defaultMaxOutput = defaultMaxOutput;
@@ -67,7 +67,8 @@ public final class AttemptBook {
       return price.upperBound(TokenCounter.inputAtMost(embeddings), 0);
     }
     ChatRequest request = (ChatRequest) asked;
-    long most = request.maxOutputTokens().orElse(model.maxOutputTokens() > 0 ? model.maxOutputTokens() : defaultMaxOutput);
+    long unasked = model.maxOutputTokens() > 0 ? model.maxOutputTokens() : model.contextTokens() > 0 ? model.contextTokens() : defaultMaxOutput;
+    long most = request.maxOutputTokens().orElse(unasked);
     long choices = Math.max(1, request.json().path("n").asLong(1));
     return price.upperBound(TokenCounter.inputAtMost(request), most * choices);
   }

@@ -153,7 +153,7 @@ class BudgetsTest {
   @Tag("M2")
   @Tag("S5")
   void what_five_hundred_callers_that_hung_up_had_held_is_free_again() throws Exception {
-    openai.delay(Duration.ofSeconds(20));
+    openai.mood(Mood.HANGS);
     List<Socket> sockets = new ArrayList<>();
     for (int i = 0; i < 500; i++) {
       Socket socket = gateway.socket();

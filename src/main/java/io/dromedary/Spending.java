@@ -1,6 +1,9 @@
 package io.dromedary;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.access.PartRules;
 import io.dromedary.budget.BudgetPages;
 import io.dromedary.budget.BudgetSignals;
 import io.dromedary.budget.Budgets;
@@ -14,6 +17,9 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.util.List;
+import java.util.Locale;
+import java.util.function.BiConsumer;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.ObjectProvider;
@@ -57,7 +63,7 @@ class Spending {
 
   @Bean
   BudgetSignals budgetLog() {
-    return signal -> LOG.warn("{} {}{} ({}): {} nano-dollars used, {} held, of {}", signal.kind().name().toLowerCase(java.util.Locale.ROOT).replace('_', ' '), signal.name(),
+    return signal -> LOG.warn("{} {}{} ({}): {} nano-dollars used, {} held, of {}", signal.kind().name().toLowerCase(Locale.ROOT).replace('_', ' '), signal.name(),
         signal.subject().isEmpty() ? "" : " of one share", signal.period(), signal.usedNanos(), signal.reservedNanos(), signal.limitNanos());
   }
 
@@ -69,7 +75,27 @@ class Spending {
 
     @Override
     public List<Tenant> all() {
-      return callers.projects().stream().map(project -> new Tenant(project.id(), "", project.budgets(), project.credit())).toList();
+      return Stream.concat(callers.projects().stream().map(project -> new Tenant(project.id(), "", project.budgets(), project.credit())),
+          callers.keys().stream().map(key -> new Tenant(key.project(), key.id(), key.budgets(), MissingNode.getInstance()))).toList();
+    }
+  }
+
+  /** What may stand under {@code budgets}. */
+  @Bean
+  PartRules budgetRules(Reloadable<ModelCatalog> catalogue) {
+    return new Part("budgets", (node, faults) -> Budgets.checkBudgets(node, catalogue.get(), faults));
+  }
+
+  /** What may stand under {@code credit}. */
+  @Bean
+  PartRules creditRules(Reloadable<ModelCatalog> catalogue) {
+    return new Part("credit", (node, faults) -> Budgets.checkCredit(node, catalogue.get(), faults));
+  }
+
+  private record Part(String part, BiConsumer<JsonNode, BiConsumer<String, String>> check) implements PartRules {
+    @Override
+    public void check(JsonNode node, boolean ofKey, BiConsumer<String, String> faults) {
+      check.accept(node, faults);
     }
   }
 }

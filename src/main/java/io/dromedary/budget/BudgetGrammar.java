@@ -25,6 +25,31 @@ final class BudgetGrammar {
   private static final Set<String> BUDGET = new TreeSet<>(Set.of("per", "usd", "soft", "on_soft", "for", "models", "tags", "zone", "id"));
   private static final Set<String> CREDIT = new TreeSet<>(Set.of("low_usd", "critical_usd", "on_critical", "unlimited_models", "high_cost_models"));
 
+  /** What is wrong, and where below the node that was read. */
+  static final class Fault extends RuntimeException {
+    private final String place;
+    private final String what;
+
+    Fault(String place, String what) {
+      super(place + " " + what, null, false, false);
+      this.place = place;
+      this.what = what;
+    }
+
+    /** As a file's reader tells it. */
+    ConfigError in(String part) {
+      return new ConfigError(part + place + "` " + what);
+    }
+
+    String place() {
+      return place;
+    }
+
+    String what() {
+      return what;
+    }
+  }
+
   /** Null for a model that is fit for a budget, else what is wrong with the name or pattern. */
   private final Function<String, @Nullable String> modelFault;
 
@@ -32,23 +57,23 @@ final class BudgetGrammar {
     this.modelFault = modelFault;
   }
 
-  /** @param where for messages, such as {@code project `team-a`} */
-  List<BudgetRule> budgets(JsonNode node, String where) {
+  /** @throws Fault for the first mistake */
+  List<BudgetRule> budgets(JsonNode node) {
     if (absent(node)) {
       return List.of();
     }
     if (!node.isArray()) {
-      throw fault(where + ": `budgets`", "must be a list such as [{per: month, usd: 100.00}]");
+      throw fault("", "must be a list such as [{per: month, usd: 100.00}]");
     }
     if (node.size() > 20) {
-      throw fault(where + ": `budgets`", "has " + node.size() + " entries; at most 20 are allowed");
+      throw fault("", "has " + node.size() + " entries; at most 20 are allowed");
     }
     List<BudgetRule> rules = new ArrayList<>(node.size());
     Set<String> ids = new TreeSet<>();
     for (int i = 0; i < node.size(); i++) {
-      BudgetRule rule = budget(node.get(i), where + ": `budgets[" + i + "]`");
+      BudgetRule rule = budget(node.get(i), "[" + i + "]");
       if (!ids.add(rule.id())) {
-        throw fault(where + ": `budgets[" + i + "]`", "is the second budget `" + rule.id() + "`; give each an `id` of its own");
+        throw fault("[" + i + "]", "is the second budget `" + rule.id() + "`; give each an `id` of its own");
       }
       rules.add(rule);
     }
@@ -115,21 +140,21 @@ final class BudgetGrammar {
     return new BudgetRule(id, per, scope, limit, soft, cheaper, models, Set.copyOf(tags), zone);
   }
 
-  @Nullable CreditRule credit(JsonNode node, String where) {
+  /** @throws Fault for the first mistake */
+  @Nullable CreditRule credit(JsonNode node) {
     if (absent(node)) {
       return null;
     }
-    String path = where + ": `credit`";
-    known(node, path, CREDIT);
-    long low = absent(node.path("low_usd")) ? -1 : nanos(node.path("low_usd"), path + ".low_usd");
-    long critical = absent(node.path("critical_usd")) ? -1 : nanos(node.path("critical_usd"), path + ".critical_usd");
+    known(node, "", CREDIT);
+    long low = absent(node.path("low_usd")) ? -1 : nanos(node.path("low_usd"), ".low_usd");
+    long critical = absent(node.path("critical_usd")) ? -1 : nanos(node.path("critical_usd"), ".critical_usd");
     if (low >= 0 && critical > low) {
-      throw fault(path + ".critical_usd", "must be at most `low_usd`");
+      throw fault(".critical_usd", "must be at most `low_usd`");
     }
     boolean cheaper = false;
     if (!absent(node.path("on_critical"))) {
       if (critical < 0 || !Set.of("cheaper", "alert").contains(node.path("on_critical").asText())) {
-        throw fault(path + ".on_critical", "must be `cheaper` or `alert`, beside `critical_usd`");
+        throw fault(".on_critical", "must be `cheaper` or `alert`, beside `critical_usd`");
       }
       cheaper = node.path("on_critical").asText().equals("cheaper");
     }
@@ -137,14 +162,14 @@ final class BudgetGrammar {
     JsonNode map = node.path("high_cost_models");
     if (!absent(map)) {
       if (!map.isObject()) {
-        throw fault(path + ".high_cost_models", "must be a map of model to the balance that it needs, such as {\"openai/o1*\": 5.00}");
+        throw fault(".high_cost_models", "must be a map of model to the balance that it needs, such as {\"openai/o1*\": 5.00}");
       }
       map.fields().forEachRemaining(entry -> {
-        check(entry.getKey(), path + ".high_cost_models");
-        highCost.put(entry.getKey(), nanos(entry.getValue(), path + ".high_cost_models." + Problem.clip(entry.getKey())));
+        check(entry.getKey(), ".high_cost_models");
+        highCost.put(entry.getKey(), nanos(entry.getValue(), ".high_cost_models." + Problem.clip(entry.getKey())));
       });
     }
-    return new CreditRule(low, critical, cheaper, models(node.path("unlimited_models"), path + ".unlimited_models"), Map.copyOf(highCost));
+    return new CreditRule(low, critical, cheaper, models(node.path("unlimited_models"), ".unlimited_models"), Map.copyOf(highCost));
   }
 
   private ModelPatterns models(JsonNode node, String where) {
@@ -227,7 +252,7 @@ final class BudgetGrammar {
     return node.isMissingNode() || node.isNull();
   }
 
-  private static ConfigError fault(String where, String what) {
-    return new ConfigError(where + " " + what);
+  private static Fault fault(String place, String what) {
+    return new Fault(place, what);
   }
 }

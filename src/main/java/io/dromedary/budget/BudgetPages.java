@@ -3,7 +3,6 @@ package io.dromedary.budget;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.dromedary.catalog.ConfigError;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -262,9 +261,9 @@ public final class BudgetPages {
 
   private static long amount(JsonNode node, String field) {
     try {
-      return BudgetGrammar.nanos(node, "`" + field + "`");
-    } catch (ConfigError e) {
-      throw Problem.badField(field, String.valueOf(e.getMessage()));
+      return BudgetGrammar.nanos(node, "");
+    } catch (BudgetGrammar.Fault fault) {
+      throw Problem.badField(field, "`" + field + "` " + fault.what());
     }
   }
 

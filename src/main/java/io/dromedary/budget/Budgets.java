@@ -1,5 +1,6 @@
 package io.dromedary.budget;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -33,6 +34,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -124,12 +126,49 @@ public final class Budgets {
     table = read();
   }
 
-  /** Checks budgets and credit before they come into force. @throws ConfigError naming the first thing that is wrong */
-  public void check(List<Tenants.Tenant> all) {
-    BudgetGrammar grammar = new BudgetGrammar(this::modelFault);
+  private void check(List<Tenants.Tenant> all) {
+    BudgetGrammar grammar = new BudgetGrammar(pattern -> modelFault(pattern, catalogue.get()));
     for (Tenants.Tenant tenant : all) {
-      grammar.budgets(tenant.budgets(), where(tenant));
-      grammar.credit(tenant.credit(), where(tenant));
+      budgets(grammar, tenant);
+      credit(grammar, tenant);
+    }
+  }
+
+  private static List<BudgetRule> budgets(BudgetGrammar grammar, Tenants.Tenant tenant) {
+    try {
+      return grammar.budgets(tenant.budgets());
+    } catch (BudgetGrammar.Fault fault) {
+      throw fault.in(where(tenant) + ": `budgets");
+    }
+  }
+
+  private static @Nullable CreditRule credit(BudgetGrammar grammar, Tenants.Tenant tenant) {
+    try {
+      return grammar.credit(tenant.credit());
+    } catch (BudgetGrammar.Fault fault) {
+      throw fault.in(where(tenant) + ": `credit");
+    }
+  }
+
+  /**
+   * Checks a {@code budgets} node before it comes into force.
+   *
+   * @param faults takes the place below the node, such as {@code [2].usd}, and what is wrong there
+   */
+  public static void checkBudgets(JsonNode node, ModelCatalog catalogue, BiConsumer<String, String> faults) {
+    try {
+      new BudgetGrammar(pattern -> modelFault(pattern, catalogue)).budgets(node);
+    } catch (BudgetGrammar.Fault fault) {
+      faults.accept(fault.place(), fault.what());
+    }
+  }
+
+  /** Likewise a {@code credit} node. */
+  public static void checkCredit(JsonNode node, ModelCatalog catalogue, BiConsumer<String, String> faults) {
+    try {
+      new BudgetGrammar(pattern -> modelFault(pattern, catalogue)).credit(node);
+    } catch (BudgetGrammar.Fault fault) {
+      faults.accept(fault.place(), fault.what());
     }
   }
 
@@ -137,13 +176,13 @@ public final class Budgets {
     return "callers.yaml: project `" + tenant.project() + "`" + (tenant.key().isEmpty() ? "" : ", key `" + tenant.key() + "`");
   }
 
-  private @Nullable String modelFault(String pattern) {
+  private static @Nullable String modelFault(String pattern, ModelCatalog catalogue) {
     if (pattern.endsWith("*")) {
       int slash = pattern.indexOf('/');
-      return slash > 0 && !ModelCatalog.PROVIDERS.contains(pattern.substring(0, slash)) && catalogue.get().byProvider(pattern.substring(0, slash)).isEmpty()
+      return slash > 0 && !ModelCatalog.PROVIDERS.contains(pattern.substring(0, slash)) && catalogue.byProvider(pattern.substring(0, slash)).isEmpty()
           ? "begins with no provider that there is" : null;
     }
-    Model model = catalogue.get().find(pattern).orElse(null);
+    Model model = catalogue.find(pattern).orElse(null);
     if (model == null) {
       return "is not in the catalogue (config/models.yaml); write `provider/name`";
     }
@@ -155,14 +194,14 @@ public final class Budgets {
 
   private Table read() {
     long version = tenants.version();
-    BudgetGrammar grammar = new BudgetGrammar(this::modelFault);
+    BudgetGrammar grammar = new BudgetGrammar(pattern -> modelFault(pattern, catalogue.get()));
     Map<String, Rules> rules = new HashMap<>();
     boolean keyed = false;
     long now = now();
     for (Tenants.Tenant tenant : tenants.all()) {
       try {
-        List<Live> budgets = grammar.budgets(tenant.budgets(), where(tenant)).stream().map(rule -> new Live(rule, tenant.owner(), now)).toList();
-        CreditRule credit = grammar.credit(tenant.credit(), where(tenant));
+        List<Live> budgets = budgets(grammar, tenant).stream().map(rule -> new Live(rule, tenant.owner(), now)).toList();
+        CreditRule credit = credit(grammar, tenant);
         if (!budgets.isEmpty() || credit != null) {
           boolean cheaper = credit != null && credit.cheaper() || budgets.stream().anyMatch(live -> live.rule.cheaper());
           rules.put(tenant.owner(), new Rules(tenant.project(), tenant.owner(), budgets, credit, cheaper, null));
@@ -341,7 +380,7 @@ public final class Budgets {
     return switch (scope) {
       case PROJECT, TAG -> "";
       case KEY -> caller.keyId();
-      case USER -> request.json().path("user").asText("");
+      case USER -> request.user(caller);
       case MODEL -> model.id();
     };
   }
@@ -466,7 +505,7 @@ public final class Budgets {
     for (Live live : rules.budgets()) {
       BudgetRule.Scope scope = live.rule.scope();
       if (live.rule.cheaper() && (scope == BudgetRule.Scope.PROJECT || scope == BudgetRule.Scope.KEY || scope == BudgetRule.Scope.USER)) {
-        String subject = scope == BudgetRule.Scope.KEY ? caller.keyId() : scope == BudgetRule.Scope.USER ? request.json().path("user").asText("") : "";
+        String subject = scope == BudgetRule.Scope.KEY ? caller.keyId() : scope == BudgetRule.Scope.USER ? request.user(caller) : "";
         LivePurse purse = purses.getIfPresent(key(live.name, scope, subject, live.span(now)));
         if (purse != null && purse.isShort()) {
           return true;

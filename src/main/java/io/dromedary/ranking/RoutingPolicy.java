@@ -30,9 +30,10 @@ import java.util.Set;
  * @param named ids that occur in some chain
  * @param scorers kinds of scorers that there are, in the order that messages name them
  * @param cutOffs per scorer the four scores at which SIMPLE, MEDIUM, COMPLEX and EXPERT begin
+ * @param catalogue the models that it was checked against: they are ranked with it, whatever is reloaded meanwhile
  */
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
-    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs) {
+    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, ModelCatalog catalogue) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
 
@@ -90,7 +91,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
     return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
-        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers));
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), catalogue);
   }
 
   private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {

@@ -10,6 +10,7 @@ import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.ModelRequest;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usd;
 import java.time.Instant;
@@ -23,7 +24,7 @@ public final class AttemptBook {
     /**
      * @param earlier the request's attempts so far
      * @param upperBound the most that the call can cost, null when its model is unpriced
-     * @throws io.dromedary.chat.Problem if it is plain already that the call may not be made
+     * @throws Problem if it is plain already that the call may not be made
      */
     List<Draw> of(ModelRequest request, Caller caller, List<Attempt> earlier, Model model, @Nullable Usd upperBound);
   }
@@ -42,13 +43,18 @@ public final class AttemptBook {
   /**
    * Begins an attempt; when this returns, its row is durable.
    *
-   * @throws io.dromedary.chat.Problem 503 when the ledger cannot be written: nothing is served unpaid (F5); 429 when a budget or credit cannot bear the most that it can cost, 422 when that is not known (M2, M9)
+   * @throws Problem 403 when the caller's policy forbids the model: the ranking leaves such models out, and no other way leads to one; 503 when the ledger cannot be written: nothing is served unpaid (F5); 429 when a budget or
+   *     credit cannot bear the most that it can cost, 422 when that is not known (M2, M9)
    */
   public Attempt begin(ModelRequest request, Caller caller, Candidates candidates, Candidate candidate) {
     Instant now = Instant.now();
     List<Attempt> earlier = candidates.attempts();
     int number = earlier.size() + 1;
     Model model = candidate.model();
+    String forbidden = caller.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
+    if (forbidden != null) {
+      throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
+    }
     Price price = model.price(request.receivedAt());
     Usd most = price == null ? Usd.ZERO : reserve(request, model, price);
     List<Draw> drawn = draws.of(request, caller, earlier, model, price == null ? null : most);

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
-import io.dromedary.catalog.ConfigError;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -27,7 +26,7 @@ class BudgetGrammarTest {
         - {per: day, usd: 0.000000001, for: user, zone: Europe/Berlin}
         - {per: month, usd: 20, for: model, models: [openai/gpt-4o]}
         - {per: total, usd: 100000000, tags: [eu, lab], id: labs}
-        """), "project `a`");
+        """));
     assertThat(rules).extracting(BudgetRule::id).containsExactly("month", "day-user", "month-model[openai/gpt-4o]", "labs");
     assertThat(rules).extracting(BudgetRule::limitNanos).containsExactly(100_100_000_000L, 1L, 20_000_000_000L, 100_000_000_000_000_000L);
     assertThat(rules.get(0).cheaper()).isTrue();
@@ -42,7 +41,7 @@ class BudgetGrammarTest {
   @Tag("M4")
   void a_budget_with_a_mistake_is_refused_by_name(String budget) throws Exception {
     JsonNode node = yaml("- " + budget);
-    assertThatThrownBy(() -> grammar.budgets(node, "project `a`")).isInstanceOf(ConfigError.class).hasMessageStartingWith("project `a`: `budgets[0]`");
+    assertThatThrownBy(() -> grammar.budgets(node)).isInstanceOf(BudgetGrammar.Fault.class).hasMessageStartingWith("[0]");
   }
 
   @ParameterizedTest
@@ -50,15 +49,15 @@ class BudgetGrammarTest {
   @Tag("M4")
   void credit_with_a_mistake_is_refused_by_name(String credit) throws Exception {
     JsonNode node = yaml(credit);
-    assertThatThrownBy(() -> grammar.credit(node, "project `a`")).isInstanceOf(ConfigError.class).hasMessageStartingWith("project `a`: `credit`");
+    assertThatThrownBy(() -> grammar.credit(node)).isInstanceOf(BudgetGrammar.Fault.class);
   }
 
   @Test
   @Tag("M4")
   void two_budgets_that_would_share_a_purse_are_refused() throws Exception {
     JsonNode node = yaml("[{per: day, usd: 1}, {per: day, usd: 2}]");
-    assertThatThrownBy(() -> grammar.budgets(node, "project `a`")).hasMessageContaining("is the second budget `day`");
-    assertThatThrownBy(() -> grammar.budgets(yaml("{per: day, usd: 1}"), "project `a`")).hasMessageContaining("must be a list");
+    assertThatThrownBy(() -> grammar.budgets(node)).hasMessageContaining("is the second budget `day`");
+    assertThatThrownBy(() -> grammar.budgets(yaml("{per: day, usd: 1}"))).hasMessageContaining("must be a list");
   }
 
   @ParameterizedTest

@@ -61,7 +61,7 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class, Spending.class, Reloading.class})
+@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, Choices.class, SafeStart.class, Spending.class, Reloading.class})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {

@@ -23,6 +23,14 @@ public final class Attempt {
     CANCELLED
   }
 
+  /** What a call was made for: the gateway's own calls are metered too, and shown apart (M5). */
+  public enum Purpose {
+    /** To answer the caller. */
+    ANSWER,
+    /** To judge: how hard a request is, or whether an answer will do. */
+    JUDGE
+  }
+
   /**
    * What came of it.
    *
@@ -39,6 +47,7 @@ public final class Attempt {
   private final @Nullable Price price;
   private final Usd reserved;
   private final Instant startedAt;
+  private final Purpose purpose;
   private final List<Draw> draws;
   private volatile @Nullable Outcome outcome;
   private volatile @Nullable Duration patience;
@@ -51,11 +60,16 @@ public final class Attempt {
    * @param reserved the most that this call can cost
    */
   public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt) {
-    this(id, number, candidate, price, reserved, startedAt, List.of());
+    this(id, number, candidate, price, reserved, startedAt, Purpose.ANSWER, List.of());
   }
 
-  /** @param draws the purses that {@code reserved} is held in until it is settled; all of them or none */
-  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt, List<Draw> draws) {
+  /**
+   * One that may have been made for the gateway's own purposes, and drawn from purses.
+   *
+   * @param draws the purses that {@code reserved} is held in until it is settled; all of them or none
+   */
+  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt, Purpose purpose, List<Draw> draws) {
+    this.purpose = purpose;
     this.id = id;
     this.number = number;
     this.candidate = candidate;
@@ -91,6 +105,10 @@ public final class Attempt {
 
   public List<Draw> draws() {
     return draws;
+  }
+
+  public Purpose purpose() {
+    return purpose;
   }
 
   /** The most time it may take until its first content, because others wait behind it; null for no such limit. */

@@ -58,8 +58,8 @@ public final class AttemptBook {
     Price price = model.price(request.receivedAt());
     Usd most = price == null ? Usd.ZERO : reserve(request, model, price);
     List<Draw> drawn = draws.of(request, caller, earlier, model, price == null ? null : most);
-    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, most, now, drawn);
-    if (number < candidates.ranked().size()) {
+    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, most, now, candidates.purpose(), drawn);
+    if (number - candidates.before() < candidates.ranked().size()) {
       // Others wait behind this one: it may use half of the time that is left, not all.
       attempt.patience(request.remaining(now).dividedBy(2));
     }

@@ -250,7 +250,7 @@ abstract class SpendContract {
             rates.nextLong(1L << 36)), List.of());
         versions.add(price.version());
         Model m = new Model("p/m" + model, "p", "m" + model, "chat", List.of(price), 0, 0, Set.of(), 0.5, 1, Set.of(), List.of(), Map.of(), true);
-        Attempt attempt = new Attempt(id + ".1", 1, SpendSamples.attempt(id, 1, m, price, Usd.of("1"), Instant.now()).candidate(), price, Usd.of("1"), Instant.now(), List.of(new Draw(purse)));
+        Attempt attempt = new Attempt(id + ".1", 1, SpendSamples.attempt(id, 1, m, price, Usd.of("1"), Instant.now()).candidate(), price, Usd.of("1"), Instant.now(), Attempt.Purpose.ANSWER, List.of(new Draw(purse)));
         attempt.ended(Attempt.Status.ANSWERED, new Usage(random.nextInt(100_000), random.nextInt(9_000), random.nextInt(9_000), random.nextInt(20_000), 0, false), "", 200, null, Duration.ofMillis(1));
         Bill plain = SpendSamples.bill(id, "default", List.of(attempt));
         bill = money(plain, plain.cost(), Usd.ZERO, saved);

@@ -34,7 +34,7 @@ final class SpendSamples {
 
   /** An attempt that holds so much in each of the purses. */
   static Attempt drawing(String requestId, int number, Usd reserved, Purse... purses) {
-    return new Attempt(requestId + "." + number, number, new Candidate(MODEL, reserved, 0.6, Duration.ofMillis(400), "first"), PRICE, reserved, Instant.now(), Stream.of(purses).map(Draw::new).toList());
+    return new Attempt(requestId + "." + number, number, new Candidate(MODEL, reserved, 0.6, Duration.ofMillis(400), "first"), PRICE, reserved, Instant.now(), Attempt.Purpose.ANSWER, Stream.of(purses).map(Draw::new).toList());
   }
 
   /** Ends an attempt at a cost of so many output tokens, each 600 nano-dollars. */

@@ -8,12 +8,15 @@ import io.dromedary.budget.BudgetPages;
 import io.dromedary.budget.BudgetSignals;
 import io.dromedary.budget.Budgets;
 import io.dromedary.budget.Tenants;
+import io.dromedary.capacity.Capacities;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
+import io.dromedary.spend.Reports;
 import io.dromedary.spend.Store;
 import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.util.List;
@@ -48,6 +51,28 @@ class Spending {
   @Bean
   BudgetPages budgetPages(Budgets budgets) {
     return new BudgetPages(budgets);
+  }
+
+  /** Throughput that is paid for by the hour; its calls cost nothing while some of it is free. */
+  @Bean
+  Capacities capacities(ProvisionedSettings settings, Reloadable<ModelCatalog> catalogue, Clock clock, MeterRegistry meters) {
+    Capacities capacities = StartFailures.told(() -> new Capacities(settings.commitments(catalogue.get()), clock));
+    for (Capacities.State state : capacities.states()) {
+      String model = state.commitment().model();
+      Gauge.builder("dromedary.provisioned.utilisation", capacities, all -> of(all, model).utilisation()).tag("gen_ai.response.model", model).description("Part of this minute's capacity that is used").register(meters);
+      FunctionCounter.builder("dromedary.provisioned.calls", capacities, all -> of(all, model).taken()).tag("gen_ai.response.model", model).description("Calls on provisioned capacity").register(meters);
+      FunctionCounter.builder("dromedary.provisioned.spilled", capacities, all -> of(all, model).spilled()).tag("gen_ai.response.model", model).description("Calls that found it used up").register(meters);
+    }
+    return capacities;
+  }
+
+  private static Capacities.State of(Capacities capacities, String model) {
+    return capacities.states().stream().filter(state -> state.commitment().model().equals(model)).findFirst().orElseThrow();
+  }
+
+  @Bean
+  Reports.Commitments commitments(Capacities capacities) {
+    return capacities::commitments;
   }
 
   @Bean

@@ -18,6 +18,8 @@ CREATE INDEX dromedary_purses_by_project ON dromedary_purses (project);
 
 -- The purses that hold an attempt's reservation: their ids, separated by spaces; null for none. A process that dies leaves them to be found here.
 ALTER TABLE dromedary_attempts ADD COLUMN purses VARCHAR(512);
+-- What a call on provisioned capacity would have cost at the list price; null for all others.
+ALTER TABLE dromedary_attempts ADD COLUMN list_nanos BIGINT;
 
 -- Limits set at run time, in place of the file's.
 CREATE TABLE dromedary_budget_limits (

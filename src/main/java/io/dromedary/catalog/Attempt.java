@@ -50,6 +50,7 @@ public final class Attempt {
   private final Purpose purpose;
   private final List<Draw> draws;
   private volatile @Nullable Outcome outcome;
+  private volatile Tariff.@Nullable Terms terms;
   private volatile @Nullable Duration patience;
   private volatile List<String> dropped = List.of();
 
@@ -111,6 +112,18 @@ public final class Attempt {
     return purpose;
   }
 
+  /** Says on which terms it runs, when not simply at the list price. */
+  public void terms(Tariff.Terms terms) {
+    this.terms = terms;
+  }
+
+  /** What it would have cost at the list price, where it ran on capacity that is paid for by the hour; null elsewhere and until its end. */
+  public @Nullable Usd spared() {
+    Tariff.Terms on = terms;
+    Outcome end = outcome;
+    return on == null || on.instead() == null || end == null ? null : on.instead().cost(end.usage());
+  }
+
   /** The most time it may take until its first content, because others wait behind it; null for no such limit. */
   public @Nullable Duration patience() {
     return patience;
@@ -138,6 +151,10 @@ public final class Attempt {
     if (outcome == null) {
       Usd cost = price == null ? Usd.ZERO : price.cost(usage);
       outcome = new Outcome(status, usage, cost, failure, providerStatus, firstToken, total);
+      Tariff.Terms on = terms;
+      if (on != null && on.used() != null) {
+        on.used().accept(usage.total());
+      }
     }
   }
 }

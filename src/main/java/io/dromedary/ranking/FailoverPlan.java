@@ -75,7 +75,7 @@ public final class FailoverPlan {
     return upcoming != null;
   }
 
-  /** Takes note that this provider cannot do what the request asks, or that no budget bears its price. @return true if another may be asked */
+  /** Takes note that this provider cannot do what the request asks, or that neither a budget bears its price nor capacity is free. @return true if another may be asked */
   public boolean movesOn(Problem cannot) {
     if (isUnaffordable(cannot)) {
       // it was not called: the next may be cheaper
@@ -99,7 +99,7 @@ public final class FailoverPlan {
   }
 
   private static boolean isUnaffordable(Problem problem) {
-    return "budget_exceeded".equals(problem.code()) || problem.status() == 422 && "no_eligible_model".equals(problem.code());
+    return "budget_exceeded".equals(problem.code()) || "capacity_exceeded".equals(problem.code()) || problem.status() == 422 && "no_eligible_model".equals(problem.code());
   }
 
   public boolean cancelled() {

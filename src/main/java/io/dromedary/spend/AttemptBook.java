@@ -6,6 +6,7 @@ import io.dromedary.catalog.Candidates;
 import io.dromedary.catalog.Draw;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.EmbeddingRequest;
@@ -32,12 +33,14 @@ public final class AttemptBook {
   private final Ledger ledger;
   private final long defaultMaxOutput;
   private final Draws draws;
+  private final Tariff tariff;
 
   /** @param defaultMaxOutput output tokens to reserve for when neither the request nor the model sets a limit, and the model's context is unknown too */
-  public AttemptBook(Ledger ledger, long defaultMaxOutput, Draws draws) {
+  public AttemptBook(Ledger ledger, long defaultMaxOutput, Draws draws, Tariff tariff) {
     this.ledger = ledger;
     this.defaultMaxOutput = defaultMaxOutput;
     this.draws = draws;
+    this.tariff = tariff;
   }
 
   /**
@@ -55,27 +58,35 @@ public final class AttemptBook {
     if (forbidden != null) {
       throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
     }
-    Price price = model.price(request.receivedAt());
-    Usd most = price == null ? Usd.ZERO : reserve(request, model, price);
-    List<Draw> drawn = draws.of(request, caller, earlier, model, price == null ? null : most);
-    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, most, now, candidates.purpose(), drawn);
+    long input = request instanceof EmbeddingRequest embeddings ? TokenCounter.inputAtMost(embeddings) : TokenCounter.inputAtMost((ChatRequest) request);
+    long output = request instanceof ChatRequest chat ? outputAtMost(chat, model) : 0;
+    Tariff.Terms terms = tariff.take(model, model.price(request.receivedAt()), input + output);
+    Price price = terms.price();
+    Usd most = price == null ? Usd.ZERO : price.upperBound(input, output);
+    Attempt attempt;
+    try {
+      List<Draw> drawn = draws.of(request, caller, earlier, model, price == null ? null : most);
+      attempt = new Attempt(request.id() + "." + number, number, candidate, price, most, now, candidates.purpose(), drawn);
+      if (terms.instead() != null) {
+        attempt.terms(terms);
+      }
+      ledger.begin(attempt, request.id(), caller.project(), earlier);
+    } catch (RuntimeException refused) {
+      if (terms.used() != null) {
+        terms.used().accept(0);
+      }
+      throw refused;
+    }
     if (number - candidates.before() < candidates.ranked().size()) {
       // Others wait behind this one: it may use half of the time that is left, not all.
       attempt.patience(request.remaining(now).dividedBy(2));
     }
-    ledger.begin(attempt, request.id(), caller.project(), earlier);
     candidates.add(attempt);
     return attempt;
   }
 
-  private Usd reserve(ModelRequest asked, Model model, Price price) {
-    if (asked instanceof EmbeddingRequest embeddings) {
-      return price.upperBound(TokenCounter.inputAtMost(embeddings), 0);
-    }
-    ChatRequest request = (ChatRequest) asked;
+  private long outputAtMost(ChatRequest request, Model model) {
     long unasked = model.maxOutputTokens() > 0 ? model.maxOutputTokens() : model.contextTokens() > 0 ? model.contextTokens() : defaultMaxOutput;
-    long most = request.maxOutputTokens().orElse(unasked);
-    long choices = Math.max(1, request.json().path("n").asLong(1));
-    return price.upperBound(TokenCounter.inputAtMost(request), most * choices);
+    return request.maxOutputTokens().orElse(unasked) * Math.max(1, request.json().path("n").asLong(1));
   }
 }

@@ -19,7 +19,7 @@ final class Rows implements AutoCloseable {
   private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms, purpose, purses)"
       + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   private static final String END = "UPDATE dromedary_attempts SET status = ?, outcome = ?, failure = ?, provider_status = ?, uncached_input = ?, cache_read = ?, cache_write = ?, output = ?,"
-      + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ? WHERE seq = ?";
+      + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ?, list_nanos = ? WHERE seq = ?";
   private static final String REQUEST = "INSERT INTO dromedary_requests (seq, request_id, project, key_id, tags, entry, requested_model, served_model, provider, tier, task, domain, score,"
       + " strategy, reason, status, http_status, streamed, cache, uncached_input, cache_read, cache_write, output, reasoning, counted, cost_nanos, cache_saved_nanos, routing_saved_nanos,"
       + " baseline_model, attempts, received_at_ms, settled_at_ms, first_token_us, total_us, overhead_us, prompt_hash, decision, user_id, agent)"
@@ -86,7 +86,12 @@ final class Rows implements AutoCloseable {
     micros(end, 12, charged.firstToken());
     micros(end, 13, charged.total());
     end.setLong(14, nowMs);
-    end.setLong(15, seq);
+    if (charged.spared() == null) {
+      end.setNull(15, Types.BIGINT);
+    } else {
+      end.setLong(15, charged.spared().nanos());
+    }
+    end.setLong(16, seq);
     end.addBatch();
     ends++;
   }

@@ -75,11 +75,6 @@ class Spending {
     return capacities::commitments;
   }
 
-  @Bean
-  LimitsPage limitsPage(ObjectProvider<LimitsSection> sections) {
-    return new LimitsPage(sections.orderedStream().toList());
-  }
-
   /** What is left of the caller's budgets and credit. */
   @Bean
   LimitsSection budgetSection(BudgetPages pages) {

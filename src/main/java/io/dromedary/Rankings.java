@@ -2,6 +2,7 @@ package io.dromedary;
 
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
@@ -50,8 +51,8 @@ class Rankings {
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality, tariff);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */

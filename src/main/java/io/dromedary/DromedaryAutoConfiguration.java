@@ -159,12 +159,6 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  InFlight inFlight(DromedarySettings settings) {
-    int perProject = settings.limits().inFlightPerProject();
-    return new InFlight(settings.limits().inFlight(), settings.limits().openStreams(), caller -> caller.keyId().isEmpty() ? 0 : perProject);
-  }
-
-  @Bean
   Replies replies() {
     return new Replies();
   }

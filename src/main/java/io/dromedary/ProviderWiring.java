@@ -4,6 +4,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.ThoughtMemory;
 import io.dromedary.provider.bedrock.AwsIdentity;
 import io.dromedary.provider.local.MiniLm;
 import io.dromedary.provider.sandbox.Sandbox;
@@ -23,11 +24,13 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /** The provider accounts that take part, with their breakers and the watch over their calls. */
 @Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(ThoughtSettings.class)
 class ProviderWiring {
   private static final Logger LOG = LoggerFactory.getLogger(ProviderWiring.class);
   static final String SANDBOX = "sandbox";
@@ -105,6 +108,11 @@ class ProviderWiring {
       }
     });
     return timer;
+  }
+
+  @Bean
+  ThoughtMemory thoughtMemory(ThoughtSettings settings) {
+    return new ThoughtMemory(settings.maxBytes(), settings.ttl());
   }
 
   @Bean

@@ -122,7 +122,7 @@ final class OpenAiAnswer {
   /** OpenAI's arguments are JSON in a string; some send the object itself. */
   static void argumentsAsText(ObjectNode function, String whenAbsent) {
     JsonNode arguments = function.get("arguments");
-    if (arguments == null || arguments.isNull()) {
+    if (arguments == null || arguments.isNull() || arguments.isTextual() && arguments.textValue().isBlank() && !whenAbsent.isEmpty()) {
       function.put("arguments", whenAbsent);
     } else if (!arguments.isTextual()) {
       function.put("arguments", Json.text(arguments));

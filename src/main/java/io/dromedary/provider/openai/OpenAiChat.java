@@ -105,6 +105,7 @@ public final class OpenAiChat implements WireFormat {
   public Outgoing write(ChatRequest request, Model model) {
     ObjectNode body = request.forProvider();
     List<String> dropped = new ArrayList<>(0);
+    withoutNulls(body);
     body.put("model", model.name());
     streaming(body);
     outputLimit(body, model);
@@ -125,6 +126,11 @@ public final class OpenAiChat implements WireFormat {
     }
     if (dialect == Dialect.DEEPSEEK) {
       drop(body, DEEPSEEK_IGNORES, dropped);
+      if ("none".equals(body.path("reasoning_effort").asText())) {
+        // it thinks unless it is told not to, and in these words only
+        body.remove("reasoning_effort");
+        body.putObject("thinking").put("type", "disabled");
+      }
     }
     ArrayNode messages = new Messages(dialect, model, dropped).of(request.messages());
     responseFormat(body, messages, dropped);
@@ -138,6 +144,11 @@ public final class OpenAiChat implements WireFormat {
       onlyKnown(body, dialect.fields, dropped);
     }
     return new Outgoing(path(model), Json.bytes(body), dropped.isEmpty() ? List.of() : dropped);
+  }
+
+  /** A null is a field left out; not everybody knows. */
+  private static void withoutNulls(ObjectNode body) {
+    body.properties().removeIf(field -> field.getValue().isNull());
   }
 
   private void streaming(ObjectNode body) {

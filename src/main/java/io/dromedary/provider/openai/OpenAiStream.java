@@ -11,6 +11,7 @@ import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,8 @@ final class OpenAiStream implements StreamDecoder {
     boolean finished;
     /** Ids of the calls begun, by our index. */
     final List<String> calls = new ArrayList<>(0);
+    /** Our indexes of the calls whose arguments have not come yet. */
+    final BitSet silent = new BitSet(4);
     /** Provider's index to ours. */
     final Map<Integer, Integer> indexes = new HashMap<>(2);
   }
@@ -97,6 +100,7 @@ final class OpenAiStream implements StreamDecoder {
   private List<ObjectNode> canonical(ObjectNode chunk, JsonNode all) throws IOException {
     identify(chunk);
     ObjectNode finish = null;
+    ObjectNode arguments = null;
     for (int i = 0; i < all.size(); i++) {
       if (!(all.get(i) instanceof ObjectNode choice)) {
         throw new IOException("provider `" + model.provider() + "` streamed a choice that is no object");
@@ -124,8 +128,28 @@ final class OpenAiStream implements StreamDecoder {
         }
         ((ArrayNode) finish.get("choices")).add(end);
       }
+      if (state.finished && !state.silent.isEmpty()) {
+        if (arguments == null) {
+          arguments = likeness(chunk);
+        }
+        ((ArrayNode) arguments.get("choices")).add(emptyArguments(index, state));
+      }
+    }
+    if (arguments != null) {
+      // a call without any arguments has empty ones, and they come before its finish
+      return finish == null ? List.of(arguments, chunk) : List.of(chunk, arguments, finish);
     }
     return finish == null ? List.of(chunk) : List.of(chunk, finish);
+  }
+
+  private static ObjectNode emptyArguments(int index, Choice state) {
+    ObjectNode choice = Json.object().put("index", index);
+    ArrayNode calls = choice.putObject("delta").putArray("tool_calls");
+    for (int call = state.silent.nextSetBit(0); call >= 0; call = state.silent.nextSetBit(call + 1)) {
+      calls.addObject().put("index", call).putObject("function").put("arguments", "{}");
+    }
+    state.silent.clear();
+    return choice.putNull("logprobs").putNull("finish_reason");
   }
 
   /** A chunk that only carried usage, a repeated role or nulls. */
@@ -180,7 +204,8 @@ final class OpenAiStream implements StreamDecoder {
     reason = "stop".equals(reason) && !state.calls.isEmpty() ? "tool_calls" : reason;
     state.finished = true;
     if (isEmpty(delta)) {
-      delta.removeAll();
+      // the role stays where the first chunk is the last, too
+      delta.retain("role");
       choice.put("finish_reason", reason);
       return null;
     }
@@ -243,6 +268,12 @@ final class OpenAiStream implements StreamDecoder {
         call.remove(List.of("id", "type"));
         function.remove("name");
         OpenAiAnswer.argumentsAsText(function, "");
+      }
+      if (index == known) {
+        state.silent.set(index);
+      }
+      if (!function.path("arguments").asText("").isBlank()) {
+        state.silent.clear(index);
       }
     }
   }

@@ -66,10 +66,18 @@ public final class ProviderClient {
 
   public void setProvider(String provider) {
     this.provider = provider;
+    introduce();
   }
 
   public void setWireFormat(WireFormat wireFormat) {
     this.wireFormat = wireFormat;
+    introduce();
+  }
+
+  private void introduce() {
+    if (!provider.isEmpty() && wireFormat != null && accounts != null) {
+      accounts.speaks(provider, wireFormat);
+    }
   }
 
   /** For accounts that make embeddings; their key and errors go by the wire format. */
@@ -79,6 +87,7 @@ public final class ProviderClient {
 
   public void setAccounts(ProviderAccounts accounts) {
     this.accounts = accounts;
+    introduce();
   }
 
   /** What models thought in earlier turns; without it only clients that send back all they got continue a signed thought. */

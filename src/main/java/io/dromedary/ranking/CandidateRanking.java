@@ -338,7 +338,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters(), request);
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -452,6 +452,7 @@ public final class CandidateRanking {
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
             filtered.example = entry.model().id() + " " + why;
+            filtered.parameter = broken == Constraint.PARAMETERS ? check.parameterNotTaken(entry.model()) : null;
           }
         }
       }
@@ -461,6 +462,11 @@ public final class CandidateRanking {
     private Problem empty(Filtered filtered) {
       if (filtered.last == null) {
         return Problem.noEligibleModel("no provider is active; set a provider's key, such as OPENAI_API_KEY");
+      }
+      if (filtered.last == Constraint.PARAMETERS && filtered.parameter != null) {
+        // the client's own word rules them out: leaving the parameter out, or the strictness, helps
+        return Problem.badField(filtered.parameter, "`" + filtered.parameter + "` is taken by none of " + filtered.considered + (filtered.considered == 1 ? " model" : " models") + ", and `provider.require_parameters` is true: "
+            + filtered.example).code("unsupported_parameter");
       }
       return Problem.noEligibleModel(filtered.last.label + " ruled out the last of " + filtered.considered + (filtered.considered == 1 ? " model: " : " models: ") + filtered.example);
     }
@@ -532,6 +538,8 @@ public final class CandidateRanking {
     final int considered;
     @Nullable Constraint last;
     String example = "";
+    /** What the last model that was ruled out by its parameters does not take. */
+    @Nullable String parameter;
 
     Filtered(int considered) {
       this.considered = considered;

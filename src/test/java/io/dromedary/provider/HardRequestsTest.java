@@ -64,6 +64,9 @@ class HardRequestsTest {
       Model model = catalogue.find(id).orElseGet(() -> Model.unlisted(provider, id.substring(id.indexOf('/') + 1)));
       for (Map.Entry<String, JsonNode> hard : requests.properties()) {
         tests.add(dynamicTest(id + ": " + hard.getKey(), () -> prove(model, hard.getValue())));
+        if (!hard.getValue().has("stream")) {
+          tests.add(dynamicTest(id + ": " + hard.getKey() + ", streamed", () -> prove(model, ((ObjectNode) hard.getValue().deepCopy()).put("stream", true))));
+        }
       }
     }
     return tests;

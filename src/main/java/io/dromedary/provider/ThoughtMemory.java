@@ -2,6 +2,7 @@ package io.dromedary.provider;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -109,7 +110,7 @@ public final class ThoughtMemory {
       }
     }
     if (!thoughts.isEmpty() && size(thoughts) + ENTRY_COST <= maxBytes / 8) {
-      kept.put(key(project, provider, request.lastUserText(), ids.toString(), text), thoughts);
+      kept.put(key(project, provider, digest(request.lastUserText()), ids.toString(), text), thoughts);
     }
   }
 
@@ -137,13 +138,21 @@ public final class ThoughtMemory {
     }
     ArrayNode given = request.messages();
     ArrayNode whole = null;
-    String after = "";
+    JsonNode user = MissingNode.getInstance();
+    String after = null;
     for (int i = 0; i < given.size(); i++) {
       JsonNode message = given.get(i);
       JsonNode own = message;
       switch (message.path("role").asText()) {
-        case "user" -> after = words(message.path("content"));
-        case "assistant" -> own = remembered(project, provider, after, message);
+        case "user" -> {
+          user = message;
+          after = null;
+        }
+        case "assistant" -> {
+          // a long prompt is read once, however many turns follow it
+          after = after == null ? digest(words(user.path("content"))) : after;
+          own = remembered(project, provider, after, message);
+        }
         default -> { }
       }
       if (own != message && whole == null) {
@@ -221,11 +230,15 @@ public final class ThoughtMemory {
     return text.toString().strip();
   }
 
-  /** SHA-256 over all of it, each part with its length: no text can pretend to be another project. The text counts only where no ids name the answer. */
+  /** All of it, each part with its length: no text can pretend to be another project. The text counts only where no ids name the answer. */
   private static String key(String project, String provider, String after, String ids, String text) {
+    return digest(project, provider, after, ids, ids.isEmpty() ? text.strip() : "");
+  }
+
+  private static String digest(String... parts) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (String part : new String[] {project, provider, after, ids, ids.isEmpty() ? text.strip() : ""}) {
+      for (String part : parts) {
         byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
         digest.update((bytes.length + ":").getBytes(StandardCharsets.US_ASCII));
         digest.update(bytes);

@@ -9,6 +9,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.CallIds;
 import io.dromedary.provider.ClaudeRules;
 import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
@@ -44,7 +45,7 @@ final class BedrockRequest {
   private final ArrayNode system = Json.array();
   private final ArrayNode turns = Json.array();
   private final DroppedParams dropped = new DroppedParams();
-  private final ToolUseIds ids = new ToolUseIds();
+  private final CallIds ids = new CallIds(".:");
   private final boolean claude;
 
   /** The content of the open turn, its role, and how many blocks of tool results it begins with. */

@@ -115,6 +115,9 @@ final class Messages {
     if (dialect.has(Quirk.TEXT_CONTENT)) {
       own = text(own, message);
     }
+    if (dialect.has(Quirk.MISTRAL_TURNS)) {
+      own = media(own, message);
+    }
     own = ids(own, message);
     if (last && dialect.has(Quirk.MISTRAL_TURNS) && "assistant".equals(role) && own.path("tool_calls").isEmpty()) {
       own = mine(own, message).put("prefix", true);
@@ -210,6 +213,31 @@ final class Messages {
       own.set("content", parts);
       note(dropped, "cache_control");
     }
+    return own;
+  }
+
+  /** Files and sounds under Mistral's names. */
+  private static ObjectNode media(ObjectNode own, ObjectNode given) {
+    JsonNode content = own.path("content");
+    boolean any = false;
+    for (JsonNode part : content) {
+      any |= part.path("file").path("file_data").isTextual() || part.path("input_audio").path("data").isTextual();
+    }
+    if (!any) {
+      return own;
+    }
+    ArrayNode parts = Json.array();
+    for (JsonNode part : content) {
+      if (part.path("file").path("file_data").isTextual()) {
+        parts.addObject().put("type", "document_url").set("document_url", part.path("file").path("file_data"));
+      } else if (part.path("input_audio").path("data").isTextual()) {
+        parts.addObject().put("type", "input_audio").set("input_audio", part.path("input_audio").path("data"));
+      } else {
+        parts.add(part);
+      }
+    }
+    own = mine(own, given);
+    own.set("content", parts);
     return own;
   }
 

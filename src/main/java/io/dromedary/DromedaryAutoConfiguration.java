@@ -3,6 +3,7 @@ package io.dromedary;
 import com.github.benmanes.caffeine.cache.Cache;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.access.PartRules;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
@@ -59,8 +60,18 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties(DromedarySettings.class)
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, SafeStart.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
+@Import({
+    HttpDoor.class,
+    ProviderWiring.class,
+    Observation.class,
+    Rankings.class,
+    Choices.class,
+    SafeStart.class,
+    Reloading.class,
+    RedisWiring.class,
+    RateLimitWiring.class,
+})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {
@@ -123,8 +134,13 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry callerRegistry(AdminToken adminToken, Clock clock) {
-    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", () -> BundleFiles.read("config/callers.yaml"), adminToken.value(), clock));
+  CallerRegistry.Source callersFile(ConfigSettings config) {
+    return config.file("callers.yaml");
+  }
+
+  @Bean
+  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules) {
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList()));
   }
 
   @Bean

@@ -10,6 +10,7 @@ import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedLatency;
+import io.dromedary.ranking.ExpectedQuality;
 import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
 import io.dromedary.ranking.RoutingPolicy;
@@ -33,13 +34,13 @@ class Rankings {
   private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
-  Reloadable<ModelCatalog> modelCatalog() {
-    return new Reloadable<>(() -> BundleFiles.read(MODELS), bytes -> ModelCatalog.read(bytes, MODELS));
+  Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {
+    return new Reloadable<>(MODELS, config.file("models.yaml"), bytes -> ModelCatalog.read(bytes, MODELS));
   }
 
   @Bean
-  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog) {
-    return new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.get(), SCORERS));
+  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog, ConfigSettings config) {
+    return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.draft(), SCORERS));
   }
 
   @Bean
@@ -52,8 +53,14 @@ class Rankings {
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  }
+
+  /** What ranking and constraints take for the quality of a model's answer to a request. */
+  @Bean
+  ExpectedQuality expectedQuality() {
+    return ExpectedQuality.PRIOR;
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */

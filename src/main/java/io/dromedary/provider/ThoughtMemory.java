@@ -171,7 +171,7 @@ public final class ThoughtMemory {
     ObjectNode json = Json.object();
     json.setAll(request.json());
     json.set("messages", whole);
-    return new ChatRequest(request.id(), json, request.hints(), request.receivedAt(), request.deadline(), request.callerGone());
+    return new ChatRequest(request.id(), json, request.hints(), request.receivedAt(), request.deadline(), request.callerGone(), request.policy());
   }
 
   private JsonNode remembered(String project, String provider, String after, JsonNode message) {

@@ -3,6 +3,7 @@ package io.dromedary.provider.openai;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
@@ -118,6 +119,7 @@ public final class OpenAiChat implements WireFormat {
         dropSampling(body, dropped);
       }
     }
+    effort(body, model, dropped);
     if (dialect == Dialect.MISTRAL) {
       mistral(body);
     }
@@ -265,6 +267,32 @@ public final class OpenAiChat implements WireFormat {
         fields.remove();
       }
     }
+  }
+
+  /** How much to think, in words that the model knows; a model that does not think answers 400 to being told how. */
+  private void effort(ObjectNode body, Model model, List<String> dropped) {
+    JsonNode effort = body.path("reasoning_effort");
+    if (!effort.isTextual() || dialect.has(Quirk.ROUTES) || dialect == Dialect.COMPATIBLE) {
+      return;
+    }
+    if (model.listed() && !model.can(Capability.REASONING)) {
+      body.remove("reasoning_effort");
+      if (!"none".equals(effort.textValue())) {
+        dropped.add("reasoning_effort");
+      }
+    } else if (dialect == Dialect.GROQ) {
+      boolean switched = model.name().contains("qwen");
+      body.put("reasoning_effort", switched ? "none".equals(effort.textValue()) ? "none" : "default" : switch (effort.textValue()) {
+        case "none", "minimal" -> "low";
+        case "xhigh", "max" -> "high";
+        default -> effort.textValue();
+      });
+    }
+  }
+
+  /** True where JSON is asked for by words alone, so that the model may put a fence around it. */
+  static boolean wantsBareJson(Dialect dialect, ChatRequest request) {
+    return dialect.has(Quirk.SCHEMA_ONLY_ALONE) && "json_schema".equals(request.json().path("response_format").path("type").asText()) && request.json().path("tools").size() > 0;
   }
 
   private static void mistral(ObjectNode body) {

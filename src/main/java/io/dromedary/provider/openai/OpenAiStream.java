@@ -7,6 +7,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.BareJsonStream;
 import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
@@ -25,18 +26,25 @@ final class OpenAiStream implements StreamDecoder {
   private static final class Choice {
     boolean begun;
     boolean finished;
+    /** Takes fences off, null where JSON comes bare by itself or none was asked for. */
+    final @Nullable BareJsonStream bareJson;
     /** Ids of the calls begun, by our index. */
     final List<String> calls = new ArrayList<>(0);
     /** Our indexes of the calls whose arguments have not come yet. */
     final BitSet silent = new BitSet(4);
     /** Provider's index to ours. */
     final Map<Integer, Integer> indexes = new HashMap<>(2);
+
+    Choice(boolean wantsBareJson) {
+      bareJson = wantsBareJson ? new BareJsonStream() : null;
+    }
   }
 
   private final Dialect dialect;
   private final ChatRequest request;
   private final Model model;
   private final int expectedChoices;
+  private final boolean wantsBareJson;
   private final List<Choice> choices = new ArrayList<>(1);
   private String id = "";
   private long created;
@@ -49,6 +57,7 @@ final class OpenAiStream implements StreamDecoder {
     this.request = request;
     this.model = model;
     this.expectedChoices = Math.max(1, request.json().path("n").asInt(1));
+    this.wantsBareJson = OpenAiChat.wantsBareJson(dialect, request);
   }
 
   @Override
@@ -113,7 +122,7 @@ final class OpenAiStream implements StreamDecoder {
         throw new IOException("provider `" + model.provider() + "` streamed choice " + index);
       }
       while (choices.size() <= index) {
-        choices.add(new Choice());
+        choices.add(new Choice(wantsBareJson));
       }
       Choice state = choices.get(index);
       boolean over = state.finished;
@@ -186,6 +195,14 @@ final class OpenAiStream implements StreamDecoder {
     ObjectNode delta = choice.get("delta") instanceof ObjectNode given ? given : choice.putObject("delta");
     OpenAiAnswer.flattenContent(delta);
     OpenAiAnswer.renameReasoning(delta);
+    if (state.bareJson != null) {
+      String text = delta.path("content").asText("");
+      boolean ends = choice.path("finish_reason").isTextual() && !state.finished;
+      String bare = state.bareJson.next(text) + (ends ? state.bareJson.rest() : "");
+      if (!bare.isEmpty() || !text.isEmpty()) {
+        delta.put("content", bare);
+      }
+    }
     toolCalls(delta, index, state);
     if (state.begun) {
       delta.remove("role");

@@ -645,7 +645,7 @@ public final class FakeProvider implements AutoCloseable {
         return error(400, "the body is no JSON object");
       }
       boolean embeds = path.endsWith("/embeddings") || path.contains("/embeddings?") || path.endsWith(":batchEmbedContents") || path.equals("/api/embed") || path.endsWith("/invoke");
-      List<String> unknown = !strict ? List.of() : embeds ? EmbedRules.unknownFields(speech, fields == MISTRAL_FIELDS, call) : unknownFields(call);
+      List<String> unknown = !strict ? List.of() : embeds ? EmbedRules.unknownFields(speech, rules.equals("mistral"), call) : unknownFields(call);
       if (!unknown.isEmpty()) {
         return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
       }

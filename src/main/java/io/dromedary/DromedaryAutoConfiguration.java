@@ -3,6 +3,7 @@ package io.dromedary;
 import com.github.benmanes.caffeine.cache.Cache;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.access.PartRules;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
@@ -123,8 +124,13 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry callerRegistry(AdminToken adminToken, ConfigSettings config, Clock clock) {
-    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", config.file("callers.yaml"), adminToken.value(), clock));
+  CallerRegistry.Source callersFile(ConfigSettings config) {
+    return config.file("callers.yaml");
+  }
+
+  @Bean
+  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules) {
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList()));
   }
 
   @Bean

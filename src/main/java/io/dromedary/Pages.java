@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
@@ -40,16 +41,20 @@ public final class Pages {
     this.meters = meters;
   }
 
-  /** {@code GET /v1/models}: the catalogue's models at providers that take part. */
-  public ObjectNode models() {
-    List<Model> active = catalog.get().all().stream().filter(model -> accounts.active(model.provider())).toList();
+  /** {@code GET /v1/models}: the catalogue's models at providers that take part, as far as the caller may use them. */
+  public ObjectNode models(Caller caller) {
+    List<Model> active = catalog.get().all().stream().filter(model -> accounts.active(model.provider()) && permitted(model, caller)).toList();
     return models.list(active);
   }
 
-  /** {@code GET /v1/models/{id}}: by {@code provider/name}, bare name or alias. @throws Problem 404 */
-  public ObjectNode model(Inbound in) {
+  private static boolean permitted(Model model, Caller caller) {
+    return caller.policy().forbids(model.provider(), model.name(), model.id(), model.tags()) == null;
+  }
+
+  /** {@code GET /v1/models/{id}}: by {@code provider/name}, bare name or alias. @throws Problem 404, also for one that the caller may not use */
+  public ObjectNode model(Inbound in, Caller caller) {
     String name = URLDecoder.decode(in.path().substring("/v1/models/".length()), StandardCharsets.UTF_8);
-    Optional<Model> found = catalog.get().find(name);
+    Optional<Model> found = catalog.get().find(name).filter(model -> permitted(model, caller));
     return models.one(found.orElseThrow(() -> Problem.modelNotFound(name)));
   }
 

@@ -8,6 +8,7 @@ import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedLatency;
+import io.dromedary.ranking.ExpectedQuality;
 import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
 import io.dromedary.ranking.RoutingPolicy;
@@ -49,8 +50,14 @@ class Rankings {
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  }
+
+  /** What ranking and constraints take for the quality of a model's answer to a request. */
+  @Bean
+  ExpectedQuality expectedQuality() {
+    return ExpectedQuality.PRIOR;
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.time.Clock;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,25 +38,34 @@ public final class CallerRegistry implements ConfigPart {
   private final Source source;
   private final Secret adminToken;
   private final Clock clock;
+  private final List<PartRules> rules;
+  private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private volatile Version version;
 
   /**
    * Reads the file.
    *
    * @param name of the file, for messages
+   * @param rules of those who read parts of a project
    * @throws IllegalArgumentException naming the file, the keys and the allowed values, if it is wrong
    */
-  public CallerRegistry(String name, Source source, Secret adminToken, Clock clock) {
+  public CallerRegistry(String name, Source source, Secret adminToken, Clock clock, List<PartRules> rules) {
     this.name = name;
     this.source = source;
     this.adminToken = adminToken;
     this.clock = clock;
+    this.rules = List.copyOf(rules);
     this.version = new Version(1, load());
+  }
+
+  /** Without rules for the parts that other rooms read. */
+  public CallerRegistry(String name, Source source, Secret adminToken, Clock clock) {
+    this(name, source, adminToken, clock, List.of());
   }
 
   private Callers load() {
     try {
-      return Callers.parse(name, source.read());
+      return Callers.parse(name, source.read(), rules);
     } catch (IOException e) {
       throw new IllegalArgumentException(name + " cannot be read: " + e.getMessage(), e);
     }
@@ -70,6 +80,7 @@ public final class CallerRegistry implements ConfigPart {
   public synchronized int reload() {
     Callers fresh = load();
     version = new Version(version.number() + 1, fresh);
+    listeners.forEach(Runnable::run);
     return version.number();
   }
 
@@ -91,7 +102,7 @@ public final class CallerRegistry implements ConfigPart {
   /** Checks a fresh file; while the gateway runs the last project cannot be taken out, which would open it to everyone. */
   @Override
   public Runnable check(byte[] bytes) {
-    Callers fresh = Callers.parse(name, bytes);
+    Callers fresh = Callers.parse(name, bytes, rules);
     if (fresh.isEmpty() && !isOpen()) {
       throw new ConfigError(name + ": `projects` is empty, which would open the gateway to everyone; leave at least one project, or restart the gateway to open it");
     }
@@ -100,6 +111,12 @@ public final class CallerRegistry implements ConfigPart {
 
   private synchronized void inForce(Callers fresh) {
     version = new Version(version.number() + 1, fresh);
+    listeners.forEach(Runnable::run);
+  }
+
+  /** Is told after every change of projects or keys, so that what was derived of them can be derived anew. */
+  public void onChange(Runnable listener) {
+    listeners.add(listener);
   }
 
   public int version() {
@@ -109,6 +126,16 @@ public final class CallerRegistry implements ConfigPart {
   /** No projects: everyone may ask. */
   public boolean isOpen() {
     return version.callers().isEmpty();
+  }
+
+  /** All keys, revoked and expired ones too. */
+  public List<ProjectKey> keys() {
+    return version.callers().keys();
+  }
+
+  /** A project's key, null if there is none of that id. */
+  public @Nullable ProjectKey key(String project, String id) {
+    return version.callers().key(project, id);
   }
 
   public List<Project> projects() {
@@ -123,7 +150,7 @@ public final class CallerRegistry implements ConfigPart {
   /**
    * Who asks.
    *
-   * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 400 for an odd {@code x-dromedary-project} at an open gateway
+   * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 403 for a key that may not be used at this entry; 400 for an odd {@code x-dromedary-project} at an open gateway
    */
   public Caller identify(Inbound in) {
     Callers callers = version.callers();
@@ -138,14 +165,23 @@ public final class CallerRegistry implements ConfigPart {
     if (key == null || key.expires() != null && !clock.instant().isBefore(key.expires())) {
       throw Problem.unauthorized();
     }
+    if (!key.endpoints().isAll() && !key.endpoints().admit(endpoint(in), in.entry())) {
+      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints() + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
+    }
     return key.caller();
+  }
+
+  /** The path below {@code /v1/}, or the entry where there is no path. */
+  private static String endpoint(Inbound in) {
+    String path = in.path();
+    return path.isEmpty() ? in.entry() : path.startsWith("/v1/") ? path.substring(4) : path;
   }
 
   private static Caller open(@Nullable String project) {
     if (project == null || project.equals(Caller.OPEN.project())) {
       return Caller.OPEN;
     }
-    if (!Callers.isName(project)) {
+    if (!ProjectReader.isName(project)) {
       throw Problem.badField(PROJECT_HEADER, "the header `" + PROJECT_HEADER + "` must be 1 to 64 letters, digits, `.`, `_` or `-`");
     }
     return new Caller(project, "", false, Set.of());

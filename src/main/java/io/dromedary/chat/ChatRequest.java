@@ -19,8 +19,13 @@ import java.util.function.BooleanSupplier;
  * @param receivedAt when it came in
  * @param deadline when the gateway gives up
  * @param callerGone tells whether the caller hung up; asked from other threads
+ * @param policy which models may answer its caller
  */
-public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) implements ModelRequest {
+public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone, Policy policy) implements ModelRequest {
+  public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) {
+    this(id, json, hints, receivedAt, deadline, callerGone, Policy.OPEN);
+  }
+
   public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
     this(id, json, hints, receivedAt, deadline, () -> false);
   }
@@ -65,7 +70,12 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
   public ChatRequest withModel(String model) {
     ObjectNode copy = json.deepCopy();
     copy.put("model", model);
-    return new ChatRequest(id, copy, hints, receivedAt, deadline, callerGone);
+    return new ChatRequest(id, copy, hints, receivedAt, deadline, callerGone, policy);
+  }
+
+  /** The same request under its caller's policy. */
+  public ChatRequest under(Policy policy) {
+    return policy.equals(this.policy) ? this : new ChatRequest(id, json, hints, receivedAt, deadline, callerGone, policy);
   }
 
   /** A shallow copy of the body without our extension fields, for a wire format to change at its top level; nested nodes are shared and must not be touched. */

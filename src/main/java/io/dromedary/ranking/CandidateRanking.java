@@ -46,13 +46,20 @@ public final class CandidateRanking {
   private final Supplier<RoutingPolicy> policy;
   private final ProviderStates states;
   private final ExpectedLatency latency;
+  private final ExpectedQuality quality;
+
+  /** By the catalogue's prior quality. */
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
+    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR);
+  }
 
   /** Catalogue and policy are asked at every request, so that a reload takes effect. */
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality) {
     this.catalogue = catalogue;
     this.policy = policy;
     this.states = states;
     this.latency = latency;
+    this.quality = quality;
   }
 
   /** {@code model}, {@code tier} or {@code threshold}: which of the methods below ranks this request. */
@@ -208,7 +215,7 @@ public final class CandidateRanking {
   }
 
   /** A model of the chain with what we expect of it. */
-  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs) {}
+  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs, double quality) {}
 
   /** The work on one request. */
   private final class Ranking {
@@ -219,6 +226,7 @@ public final class CandidateRanking {
     final RoutingOptions options;
     final Needs needs;
     final Usage expectedUsage;
+    final ExpectedQuality.OfModel expectedQuality;
     final Map<String, Entry> chain = new LinkedHashMap<>();
     final Map<String, Decision.Dropped> dropped = new LinkedHashMap<>();
     Tier tier;
@@ -234,6 +242,7 @@ public final class CandidateRanking {
       this.needs = Needs.of(request);
       this.tier = complexity == null ? Tier.MEDIUM : complexity.tier();
       this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
+      this.expectedQuality = quality.at(request, complexity);
     }
 
     @Nullable Usd cost(@Nullable Price price) {
@@ -248,7 +257,7 @@ public final class CandidateRanking {
 
     Entry entry(Model model, String why) {
       Price price = model.price(request.receivedAt());
-      return new Entry(model, why, price, cost(price), latency.of(model).toMillis());
+      return new Entry(model, why, price, cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
     }
 
     void addConfigured(String id, String why) {
@@ -338,7 +347,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -411,12 +420,12 @@ public final class CandidateRanking {
     private List<Entry> byCostForTier(List<Entry> entries) {
       double enough = policy.tiers().get(tier).minQuality();
       entries.sort((a, b) -> {
-        boolean aFits = a.model().quality() >= enough;
-        if (aFits != b.model().quality() >= enough) {
+        boolean aFits = a.quality() >= enough;
+        if (aFits != b.quality() >= enough) {
           return aFits ? -1 : 1;
         }
         int byCost = compareCost(a.cost(), b.cost());
-        int byQuality = Double.compare(b.model().quality(), a.model().quality());
+        int byQuality = Double.compare(b.quality(), a.quality());
         int first = aFits ? byCost : byQuality;
         int second = aFits ? byQuality : byCost;
         return first != 0 ? first : second != 0 ? second : a.model().id().compareTo(b.model().id());
@@ -435,7 +444,7 @@ public final class CandidateRanking {
       for (Entry entry : entries) {
         // an unpriced model is not free: it counts like the dearest
         double cost = entry.cost() == null ? 1 : entry.cost().nanos() / dearest;
-        worth.put(entry.model().id(), weights.quality() * entry.model().quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
+        worth.put(entry.model().id(), weights.quality() * entry.quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
       }
       entries.sort(Comparator.<Entry>comparingDouble(entry -> -worth.getOrDefault(entry.model().id(), 0.0)).thenComparing(entry -> entry.model().id()));
     }
@@ -443,11 +452,11 @@ public final class CandidateRanking {
     private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
       Filtered filtered = new Filtered(entries.size());
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
-          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
           drop(entry.model().id(), why);
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
@@ -501,7 +510,7 @@ public final class CandidateRanking {
       for (Entry entry : order) {
         boolean available = states.available(entry.model().provider());
         String why = available ? entry.why() : entry.why() + "; tried last, since provider " + entry.model().provider() + " is failing";
-        Candidate candidate = new Candidate(entry.model(), entry.cost(), entry.model().quality(), Duration.ofMillis(entry.latencyMs()), why);
+        Candidate candidate = new Candidate(entry.model(), entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), why);
         (available ? well : unwell).add(candidate);
       }
       String said = reason;

@@ -107,6 +107,10 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
       preference = sort;
       weights = policy.preferences().get(sort);
     }
+    if (weights == null && !request.policy().profile().isEmpty()) {
+      preference = request.policy().profile();
+      weights = policy.preferences().get(preference);
+    }
     JsonNode maxPrice = provider.path("max_price");
     if (given(maxPrice) && !maxPrice.isObject()) {
       throw Problem.badField("provider.max_price", "`provider.max_price` must be an object such as {\"prompt\": 1, \"completion\": 2}, in USD per million tokens");

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The settings of {@code config/routing.yaml}, checked.
@@ -56,7 +57,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs"));
     String scorer = root.get("scorer").text("keywords");
     if (!scorers.contains(scorer)) {
-      throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
+      throw root.get("scorer").error("allowed are " + String.join(", ", new TreeSet<>(scorers)));
     }
     long maxCandidates = root.get("max-candidates").count(6, 20);
     if (maxCandidates == 0) {

@@ -9,6 +9,7 @@ import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.ModelRequest;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usd;
 import java.time.Instant;
@@ -27,12 +28,16 @@ public final class AttemptBook {
   /**
    * Begins an attempt; when this returns, its row is durable.
    *
-   * @throws io.dromedary.chat.Problem 503 when the ledger cannot be written: nothing is served unpaid (F5)
+   * @throws Problem 403 when the caller's policy forbids the model: the ranking leaves such models out, and no other way leads to one; 503 when the ledger cannot be written: nothing is served unpaid (F5)
    */
   public Attempt begin(ModelRequest request, Caller caller, Candidates candidates, Candidate candidate) {
     Instant now = Instant.now();
     int number = candidates.attempts().size() + 1;
     Model model = candidate.model();
+    String forbidden = caller.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
+    if (forbidden != null) {
+      throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
+    }
     Price price = model.price(request.receivedAt());
     Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, price == null ? Usd.ZERO : reserve(request, model, price), now);
     if (number < candidates.ranked().size()) {

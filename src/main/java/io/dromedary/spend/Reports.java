@@ -94,7 +94,7 @@ public final class Reports {
 
   private static ObjectNode request(ResultSet row) throws SQLException {
     ObjectNode json = Json.object();
-    json.put("id", row.getString("request_id")).put("object", "request").put("project", row.getString("project")).put("key_id", row.getString("key_id"));
+    json.put("id", row.getString("request_id")).put("object", "request").put("project", row.getString("project")).put("key_id", row.getString("key_id")).put("user", row.getString("user_id")).put("agent", row.getString("agent"));
     ArrayNode tags = json.putArray("tags");
     for (String tag : tags(row.getString("tags"))) {
       if (!tag.isEmpty()) {

@@ -21,8 +21,8 @@ final class Rows implements AutoCloseable {
       + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ? WHERE seq = ?";
   private static final String REQUEST = "INSERT INTO dromedary_requests (seq, request_id, project, key_id, tags, entry, requested_model, served_model, provider, tier, task, domain, score,"
       + " strategy, reason, status, http_status, streamed, cache, uncached_input, cache_read, cache_write, output, reasoning, counted, cost_nanos, cache_saved_nanos, routing_saved_nanos,"
-      + " baseline_model, attempts, received_at_ms, settled_at_ms, first_token_us, total_us, overhead_us, prompt_hash, decision)"
-      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+      + " baseline_model, attempts, received_at_ms, settled_at_ms, first_token_us, total_us, overhead_us, prompt_hash, decision, user_id, agent)"
+      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   private static final String INTERACTION = "INSERT INTO dromedary_interaction_log (seq, request_id, project, cached, prompt_hash, prompt, answer, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
   static final String EVENT = "INSERT INTO dromedary_outbox (id, event_id, sink, payload, created_at_ms, tries, next_try_at_ms, claimed_until_ms) VALUES (?, ?, ?, ?, ?, 0, 0, 0)";
   private static final String VOID = "DELETE FROM dromedary_attempts WHERE seq = ? AND status = 'STARTED'";
@@ -126,6 +126,8 @@ final class Rows implements AutoCloseable {
     micros(request, 35, bill.overhead());
     request.setString(36, clip(bill.promptHash(), 64));
     request.setString(37, nullable(bill.decision(), 1_000_000));
+    request.setString(38, clip(bill.user(), 128));
+    request.setString(39, clip(bill.agent(), 128));
     request.addBatch();
     requests++;
   }

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.Dromedary;
-import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.chat.Json;
 import java.io.BufferedReader;
@@ -23,7 +22,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -36,7 +34,6 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.web.servlet.context.ServletWebServerApplicationContext;
-import org.springframework.context.ApplicationContext;
 
 /**
  * The whole application, running in this process on a free port with a state directory of its own, its providers being fakes. Only named providers take part: the others have no key, and no Ollama answers.
@@ -122,11 +119,11 @@ public final class Gateway implements AutoCloseable {
     }
 
     /** Puts the callers in the place of those in the file. */
-    private static BeanPostProcessor replacing(ApplicationContext context, String yaml) {
+    private static BeanPostProcessor replacing(String yaml) {
       return new BeanPostProcessor() {
         @Override
         public Object postProcessAfterInitialization(Object bean, String name) {
-          return bean instanceof CallerRegistry ? new CallerRegistry("callers of the test", () -> yaml.getBytes(UTF_8), context.getBean(AdminToken.class).value(), Clock.systemUTC()) : bean;
+          return bean instanceof CallerRegistry.Source ? (CallerRegistry.Source) () -> yaml.getBytes(UTF_8) : bean;
         }
       };
     }
@@ -139,7 +136,7 @@ public final class Gateway implements AutoCloseable {
         SpringApplicationBuilder application = new SpringApplicationBuilder(Dromedary.class).registerShutdownHook(false);
         String yaml = callers;
         if (yaml != null) {
-          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(replacing(context, yaml)));
+          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(replacing(yaml)));
         }
         var context = (ServletWebServerApplicationContext) application.run(arguments);
         return new Gateway(context, dir, stateDir == null);

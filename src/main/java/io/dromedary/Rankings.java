@@ -4,10 +4,12 @@ import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
+import io.dromedary.experiment.FeatureFlags;
+import io.dromedary.feedback.LatencyEstimates;
+import io.dromedary.feedback.QualityEstimates;
 import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
-import io.dromedary.ranking.ExpectedLatency;
 import io.dromedary.ranking.ExpectedQuality;
 import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
@@ -15,6 +17,7 @@ import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Accountant;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.apache.camel.CamelContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,7 +31,7 @@ class Rankings {
   private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
-  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
+  static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
   Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {
@@ -41,23 +44,30 @@ class Rankings {
   }
 
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy) {
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, FeatureFlags flags) {
     LearnedScorer learned = LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
     }
-    return new ComplexityScorers(List.of(learned), () -> routingPolicy.get().scorer(), complexity -> routingPolicy.get().tiered(complexity));
+    BooleanSupplier asConfigured = flags.everywhere(Trials.SCORER);
+    return new ComplexityScorers(List.of(learned), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality,
+      LatencyEstimates latency) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */
   @Bean
-  ExpectedQuality expectedQuality() {
-    return ExpectedQuality.PRIOR;
+  ExpectedQuality expectedQuality(QualityEstimates learned) {
+    ExpectedQuality untaught = ExpectedQuality.PRIOR;
+    return (request, complexity) -> {
+      ExpectedQuality.OfModel prior = untaught.at(request, complexity);
+      String tier = complexity == null ? "" : complexity.tier().name();
+      return model -> learned.expected(model.id(), prior.of(model), "", tier);
+    };
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */

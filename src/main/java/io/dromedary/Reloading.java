@@ -4,6 +4,7 @@ import io.dromedary.access.CallerRegistry;
 import io.dromedary.catalog.ConfigPart;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.reload.ConfigReload;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -20,8 +21,8 @@ import org.springframework.context.annotation.Configuration;
 class Reloading {
   /** In the order of checking: the routing names models of the catalogue. */
   @Bean
-  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, CallerRegistry callers, ConfigSettings config, Clock clock, MeterRegistry meters) {
-    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, routingPolicy, callers));
+  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, ConfigSettings config, Clock clock, MeterRegistry meters) {
+    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, routingPolicy, experimentPlan, callers));
     ConfigReload reload = new ConfigReload(parts, config.watch(), clock);
     Gauge.builder("dromedary.config.generation", reload, ConfigReload::generation).description("How often the configuration in force has changed since the start, from 1").register(meters);
     FunctionCounter.builder("dromedary.config.reloads", reload, ConfigReload::reloads).tag("outcome", "ok").description("Configuration reloads").register(meters);

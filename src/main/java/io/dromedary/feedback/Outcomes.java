@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,6 +37,7 @@ public final class Outcomes implements AutoCloseable {
 
   private final QualityEstimates quality;
   private final LatencyEstimates latency;
+  private final BooleanSupplier on;
   private final Function<Bill, String> task;
   private final BiConsumer<Bill, ModelRequest> also;
   private final LinkedBlockingQueue<Settled> queue = new LinkedBlockingQueue<>(QUEUE);
@@ -47,12 +49,14 @@ public final class Outcomes implements AutoCloseable {
   private volatile boolean closed;
 
   /**
+   * @param on whether anything is to be learned
    * @param task what a request wanted done, "" where nobody looked
    * @param also who else wants to see settled requests, in the same thread
    */
-  public Outcomes(QualityEstimates quality, LatencyEstimates latency, LearningRules rules, Function<Bill, String> task, BiConsumer<Bill, ModelRequest> also) {
+  public Outcomes(QualityEstimates quality, LatencyEstimates latency, LearningRules rules, BooleanSupplier on, Function<Bill, String> task, BiConsumer<Bill, ModelRequest> also) {
     this.quality = quality;
     this.latency = latency;
+    this.on = on;
     this.task = task;
     this.also = also;
     this.served = Caffeine.newBuilder().maximumSize(REMEMBERED).expireAfterWrite(rules.regeneratedWithin()).build();
@@ -94,7 +98,7 @@ public final class Outcomes implements AutoCloseable {
   }
 
   private void learn(Bill bill, ModelRequest request) {
-    if (!bill.operation().equals("chat")) {
+    if (!bill.operation().equals("chat") || !on.getAsBoolean()) {
       return;
     }
     String what = task.apply(bill);

@@ -179,7 +179,7 @@ class ReloadTest {
       routing.yaml | baseline-model: | base-line: | config/routing.yaml: base-line
       models.yaml | - id: openai/gpt-4o\\n | - id: openai/gpt-4o-mini\\n | config/models.yaml: models[openai/gpt-4o-mini].id = openai/gpt-4o-mini: is listed twice
       models.yaml | models: | "models: [" | config/models.yaml: not valid YAML at line
-      callers.yaml | sha256: | sha-256: | config/callers.yaml: `projects[0].keys[0].sha-256` is unknown; allowed: expires, id, revoked, sha256
+      callers.yaml | sha256: | sha-256: | config/callers.yaml: `projects[0].keys[0].sha-256` is unknown; allowed: id, sha256
       """)
   void a_mistake_is_told_with_file_key_and_what_is_allowed_and_the_old_state_serves_on(String file, String right, String wrong, String told) throws IOException {
     int generation = page().path("generation").asInt();

@@ -59,6 +59,11 @@ public final class Replies {
     return new Reply.Whole(200, id(requestId), JSON, Json.bytes(json));
   }
 
+  /** JSON objects, one a line. */
+  public Reply lines(byte[] lines, @Nullable String requestId) {
+    return new Reply.Whole(200, id(requestId), "application/x-ndjson", lines);
+  }
+
   /** An error, in OpenAI's shape with all four keys; says nothing but what the {@link Problem} says. */
   public static Reply.Whole error(Throwable thrown, @Nullable String requestId) {
     Problem problem = Problems.of(thrown);

@@ -47,7 +47,7 @@ class Learners {
   /** After the store of what it learns, so that it stops before. */
   @Bean(destroyMethod = "close")
   Outcomes outcomes(QualityEstimates quality, LatencyEstimates latency, LearningRules rules, LearningStore after, FeatureFlags flags, Experiments experiments, MeterRegistry meters) {
-    Outcomes outcomes = new Outcomes(quality, latency, rules, flags.everywhere(Trials.LEARNING), bill -> "", experiments::settled);
+    Outcomes outcomes = new Outcomes(quality, latency, rules, flags.everywhere(Trials.LEARNING), experiments::settled);
     FunctionCounter.builder("dromedary.outcomes.passed.over", outcomes, Outcomes::passedOver).description("Settled requests that nothing was learned from, because too many came at once").register(meters);
     return outcomes;
   }

@@ -1,7 +1,10 @@
 package io.dromedary;
 
+import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Topic;
+import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.experiment.FeatureFlags;
@@ -19,6 +22,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.apache.camel.CamelContext;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.annotation.Bean;
@@ -63,10 +67,18 @@ class Rankings {
   @Bean
   ExpectedQuality expectedQuality(QualityEstimates learned) {
     ExpectedQuality untaught = ExpectedQuality.PRIOR;
-    return (request, complexity) -> {
-      ExpectedQuality.OfModel prior = untaught.at(request, complexity);
-      String tier = complexity == null ? "" : complexity.tier().name();
-      return model -> learned.expected(model.id(), prior.of(model), "", tier);
+    return new ExpectedQuality() {
+      @Override
+      public OfModel at(ChatRequest request, @Nullable Complexity complexity) {
+        return at(request, complexity, Topic.NONE);
+      }
+
+      @Override
+      public OfModel at(ChatRequest request, @Nullable Complexity complexity, Topic topic) {
+        OfModel prior = untaught.at(request, complexity, topic);
+        String tier = complexity == null ? "" : complexity.tier().name();
+        return model -> learned.expected(model.id(), prior.of(model), topic.task(), tier);
+      }
     };
   }
 

@@ -1,15 +1,18 @@
 package io.dromedary;
 
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.cascade.CascadePolicy;
 import io.dromedary.catalog.ConfigPart;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.domain.TopicPolicy;
 import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.reload.ConfigReload;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,8 +24,8 @@ import org.springframework.context.annotation.Configuration;
 class Reloading {
   /** In the order of checking: the routing names models of the catalogue. */
   @Bean
-  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, ConfigSettings config, Clock clock, MeterRegistry meters) {
-    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, routingPolicy, experimentPlan, callers));
+  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, ConfigSettings config, Clock clock, MeterRegistry meters) {
+    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy)), experimentPlan, callers));
     ConfigReload reload = new ConfigReload(parts, config.watch(), clock);
     Gauge.builder("dromedary.config.generation", reload, ConfigReload::generation).description("How often the configuration in force has changed since the start, from 1").register(meters);
     FunctionCounter.builder("dromedary.config.reloads", reload, ConfigReload::reloads).tag("outcome", "ok").description("Configuration reloads").register(meters);
@@ -33,5 +36,35 @@ class Reloading {
           .description("The version in force of a configuration file: its hash in GET /admin/config, as a number").register(meters);
     }
     return reload;
+  }
+
+  /** One file that several rooms read: checked by all of them, in force for all of them or for none. */
+  private record OneFile(List<? extends ConfigPart> readers) implements ConfigPart {
+    @Override
+    public String file() {
+      return readers.get(0).file();
+    }
+
+    @Override
+    public byte[] read() throws IOException {
+      return readers.get(0).read();
+    }
+
+    @Override
+    public long stamp() {
+      return readers.get(0).stamp();
+    }
+
+    @Override
+    public Runnable check(byte[] bytes) {
+      List<Runnable> swaps = new ArrayList<>(readers.size());
+      readers.forEach(reader -> swaps.add(reader.check(bytes)));
+      return () -> swaps.forEach(Runnable::run);
+    }
+
+    @Override
+    public void checked() {
+      readers.forEach(ConfigPart::checked);
+    }
   }
 }

@@ -2,6 +2,7 @@ package io.dromedary;
 
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.domain.TopicPolicy;
 import io.dromedary.experiment.Experiments;
 import io.dromedary.experiment.FeatureFlags;
 import io.dromedary.experiment.FeatureFlags.Known;
@@ -25,14 +26,14 @@ class Trials {
   static final String TRIALS = "experiments";
 
   @Bean
-  FeatureFlags featureFlags(Store store, FeatureSettings settings, Clock clock) {
+  FeatureFlags featureFlags(Store store, FeatureSettings settings, Reloadable<TopicPolicy> topics, Clock clock) {
     List<Known> flags = List.of(
         new Known(SCORER, true, 100, false, "the scorer of config/routing.yaml; off: keywords score"),
         new Known(COST_EVENTS, true, 100, true, "cost events to the sinks, per project; the ledger is written in any case"),
         new Known(LEARNING, true, 100, false, "ranking by what was learned of quality and latency; off: by the catalogue's figures, and nothing is learned from outcomes"),
         new Known(EXPLORATION, false, 100, true, "a bounded share of a project's requests to auto tries another model than the best"),
         new Known(TRIALS, true, 100, true, "whether a project's requests take part in running experiments"));
-    return StartFailures.told(() -> new FeatureFlags(store.dataSource(), configured(flags, settings), clock));
+    return StartFailures.told(() -> new FeatureFlags(store.dataSource(), configured(flags, settings), () -> topics.get().names(), clock));
   }
 
   private static List<Known> configured(List<Known> flags, FeatureSettings settings) {

@@ -79,8 +79,7 @@ public final class CallerRegistry implements ConfigPart {
    */
   public synchronized int reload() {
     Callers fresh = load();
-    version = new Version(version.number() + 1, fresh);
-    listeners.forEach(Runnable::run);
+    inForce(fresh);
     return version.number();
   }
 

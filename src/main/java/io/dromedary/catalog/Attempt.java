@@ -23,6 +23,14 @@ public final class Attempt {
     CANCELLED
   }
 
+  /** What a call was made for: the gateway's own calls are metered too, and shown apart (M5). */
+  public enum Purpose {
+    /** To answer the caller. */
+    ANSWER,
+    /** To judge: how hard a request is, or whether an answer will do. */
+    JUDGE
+  }
+
   /**
    * What came of it.
    *
@@ -39,6 +47,7 @@ public final class Attempt {
   private final @Nullable Price price;
   private final Usd reserved;
   private final Instant startedAt;
+  private final Purpose purpose;
   private volatile @Nullable Outcome outcome;
   private volatile @Nullable Duration patience;
   private volatile List<String> dropped = List.of();
@@ -50,6 +59,12 @@ public final class Attempt {
    * @param reserved the most that this call can cost
    */
   public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt) {
+    this(id, number, candidate, price, reserved, startedAt, Purpose.ANSWER);
+  }
+
+  /** One that may have been made for the gateway's own purposes. */
+  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt, Purpose purpose) {
+    this.purpose = purpose;
     this.id = id;
     this.number = number;
     this.candidate = candidate;
@@ -80,6 +95,10 @@ public final class Attempt {
 
   public Instant startedAt() {
     return startedAt;
+  }
+
+  public Purpose purpose() {
+    return purpose;
   }
 
   /** The most time it may take until its first content, because others wait behind it; null for no such limit. */

@@ -86,6 +86,14 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     return copy;
   }
 
+  /** A shallow copy of the body for one that is asked for a whole answer, whatever the client asked for. */
+  public ObjectNode wholeBody() {
+    ObjectNode copy = Json.object();
+    copy.setAll(json);
+    copy.remove(List.of("stream", "stream_options"));
+    return copy;
+  }
+
   /** All text that the model reads, joined by newlines: for counting, scoring and never for logs. */
   public String text() {
     StringBuilder text = new StringBuilder(256);

@@ -140,7 +140,7 @@ public final class Experiments {
         json.set("routing", routing);
       }
     }
-    return new ChatRequest(request.id(), json, Map.copyOf(hints), request.receivedAt(), request.deadline(), request.callerGone());
+    return new ChatRequest(request.id(), json, Map.copyOf(hints), request.receivedAt(), request.deadline(), request.callerGone(), request.policy());
   }
 
   /** Says on a decision's page which arm it was made in. */
@@ -165,7 +165,7 @@ public final class Experiments {
     }
     int slash = variant.indexOf('/');
     // an answer that was not given, because it would not do
-    boolean escalated = bill.attempts().stream().filter(attempt -> attempt.outcome() != null && attempt.outcome().status() == Attempt.Status.ANSWERED).map(attempt -> attempt.candidate().model().id()).distinct().count() > 1;
+    boolean escalated = bill.attempts().stream().filter(attempt -> attempt.purpose() == Attempt.Purpose.ANSWER && attempt.outcome() != null && attempt.outcome().status() == Attempt.Status.ANSWERED).map(attempt -> attempt.candidate().model().id()).distinct().count() > 1;
     try (Connection connection = dataSource.getConnection(); PreparedStatement insert = connection.prepareStatement(
         "INSERT INTO dromedary_exposures (request_id, experiment, arm, answered, escalated, cost_nanos, total_us, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")) {
       insert.setString(1, bill.requestId());

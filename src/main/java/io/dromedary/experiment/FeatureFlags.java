@@ -13,12 +13,14 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,6 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class FeatureFlags {
   private static final Logger LOG = LoggerFactory.getLogger(FeatureFlags.class);
   private static final List<String> FIELDS = List.of("name", "enabled", "percentage", "reset");
+  private static final String DOMAIN = "domain.";
   private static final String EXPERIMENT = "experiment.";
 
   /**
@@ -48,13 +51,20 @@ public final class FeatureFlags {
 
   private final DataSource dataSource;
   private final Map<String, Known> known = new LinkedHashMap<>();
+  private final Supplier<List<String>> domains;
   private final Clock clock;
   private volatile Map<String, Setting> set = Map.of();
   private boolean failing;
 
-  /** Reads what was set. @throws IllegalStateException if the store cannot be read */
-  public FeatureFlags(DataSource dataSource, List<Known> known, Clock clock) {
+  /**
+   * Reads what was set.
+   *
+   * @param domains the domains that there are: each has a flag {@code domain.<name>}
+   * @throws IllegalStateException if the store cannot be read
+   */
+  public FeatureFlags(DataSource dataSource, List<Known> known, Supplier<List<String>> domains, Clock clock) {
     this.dataSource = dataSource;
+    this.domains = domains;
     this.clock = clock;
     known.forEach(flag -> this.known.put(flag.name(), flag));
     try {
@@ -84,8 +94,28 @@ public final class FeatureFlags {
     };
   }
 
+  /** Whether requests are routed by a domain. */
+  public Predicate<String> forDomain() {
+    return domain -> {
+      Map<String, Setting> now = set;
+      Setting said = now.isEmpty() ? null : now.get(DOMAIN + domain);
+      return said == null || said.enabled();
+    };
+  }
+
+  private @Nullable Known find(String name) {
+    boolean domain = name.startsWith(DOMAIN) && domains.get().contains(name.substring(DOMAIN.length()));
+    return domain ? new Known(name, true, 100, false, "routing by the domain " + name.substring(DOMAIN.length())) : known.get(name);
+  }
+
+  private List<String> names() {
+    List<String> names = new ArrayList<>(known.keySet());
+    domains.get().forEach(domain -> names.add(DOMAIN + domain));
+    return names;
+  }
+
   private Known flag(String name) {
-    Known flag = known.get(name);
+    Known flag = find(name);
     if (flag == null) {
       throw new IllegalArgumentException("there is no flag `" + name + "`");
     }
@@ -107,7 +137,7 @@ public final class FeatureFlags {
   public ObjectNode show() {
     ObjectNode page = Json.object().put("object", "flags");
     ArrayNode flags = page.putArray("flags");
-    known.keySet().forEach(name -> flags.add(one(name)));
+    names().forEach(name -> flags.add(one(name)));
     return page;
   }
 
@@ -134,9 +164,9 @@ public final class FeatureFlags {
         throw Problem.badField(Problem.clip(field), "`" + Problem.clip(field) + "` is not one of " + String.join(", ", FIELDS));
       }
     });
-    Known flag = known.get(json.path("name").asText(""));
+    Known flag = find(json.path("name").asText(""));
     if (flag == null) {
-      throw Problem.badField("name", "there is no flag `" + Problem.clip(json.path("name").asText("")) + "`; there are " + String.join(", ", known.keySet()));
+      throw Problem.badField("name", "there is no flag `" + Problem.clip(json.path("name").asText("")) + "`; there are " + String.join(", ", names()));
     }
     JsonNode enabled = json.path("enabled");
     JsonNode percentage = json.path("percentage");

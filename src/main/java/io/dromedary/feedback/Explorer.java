@@ -51,22 +51,28 @@ public final class Explorer {
   /** The candidates as they are to be tried. */
   public Candidates order(ChatRequest request, Caller caller, Candidates candidates) {
     List<Candidate> ranked = candidates.ranked();
-    if (ranked.size() < 2 || !learning.getAsBoolean() || quality.changes() == 0 && !exploring.test(caller.project())) {
+    if (ranked.size() < 2 || !candidates.decision().strategy().equals("tier") || stays(candidates) || !learning.getAsBoolean() || quality.knowsNothing() && !exploring.test(caller.project())) {
       return candidates;
     }
     String tier = candidates.decision().tier();
-    List<Candidate> order = proved(ranked, tier);
+    String task = candidates.decision().topic().task();
+    List<Candidate> order = proved(ranked, task, tier);
     if (exploring.test(caller.project())) {
-      order = explored(order, tier, request.id());
+      order = explored(order, task, tier, request.id());
     }
     return order == ranked ? candidates : new Candidates(order, candidates.decision());
   }
 
-  private List<Candidate> proved(List<Candidate> ranked, String tier) {
+  /** A conversation that was kept with its model stays there: to leave it costs its prompt cache. */
+  private static boolean stays(Candidates candidates) {
+    return candidates.decision().more().get("session") instanceof Map<?, ?> told && Boolean.TRUE.equals(told.get("kept"));
+  }
+
+  private List<Candidate> proved(List<Candidate> ranked, String task, String tier) {
     List<Candidate> well = new ArrayList<>(ranked.size());
     List<Candidate> disappointing = new ArrayList<>(0);
     for (Candidate candidate : ranked) {
-      Estimate estimate = quality.estimate(candidate.model().id(), candidate.model().quality(), "", tier);
+      Estimate estimate = quality.estimate(candidate.model().id(), candidate.model().quality(), task, tier);
       boolean disappoints = estimate.quality() + SURE * estimate.deviation() < DISAPPOINTING * estimate.prior();
       if (disappoints) {
         disappointing.add(because(candidate, "tried late, since its answers were worse than expected: " + Math.round(estimate.quality() * 100) / 100.0));
@@ -88,7 +94,7 @@ public final class Explorer {
     return well;
   }
 
-  private synchronized List<Candidate> explored(List<Candidate> order, String tier, String requestId) {
+  private synchronized List<Candidate> explored(List<Candidate> order, String task, String tier, String requestId) {
     turn++;
     Candidate best = order.get(0);
     Candidate first = best;
@@ -100,7 +106,7 @@ public final class Explorer {
       double highest = Double.NEGATIVE_INFINITY;
       for (Candidate candidate : order) {
         if (affordable(candidate, best) && available.test(candidate.provider()) && !candidate.provider().equals(SANDBOX)) {
-          double believed = quality.estimate(candidate.model().id(), candidate.model().quality(), "", tier).quality();
+          double believed = quality.estimate(candidate.model().id(), candidate.model().quality(), task, tier).quality();
           double bound = believed + Math.sqrt(Math.log(1 + all) / (1 + tries(candidate)));
           if (bound > highest) {
             highest = bound;

@@ -12,7 +12,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,7 +37,6 @@ public final class Outcomes implements AutoCloseable {
   private final QualityEstimates quality;
   private final LatencyEstimates latency;
   private final BooleanSupplier on;
-  private final Function<Bill, String> task;
   private final BiConsumer<Bill, ModelRequest> also;
   private final LinkedBlockingQueue<Settled> queue = new LinkedBlockingQueue<>(QUEUE);
   private final AtomicLong taken = new AtomicLong();
@@ -50,14 +48,12 @@ public final class Outcomes implements AutoCloseable {
 
   /**
    * @param on whether anything is to be learned
-   * @param task what a request wanted done, "" where nobody looked
    * @param also who else wants to see settled requests, in the same thread
    */
-  public Outcomes(QualityEstimates quality, LatencyEstimates latency, LearningRules rules, BooleanSupplier on, Function<Bill, String> task, BiConsumer<Bill, ModelRequest> also) {
+  public Outcomes(QualityEstimates quality, LatencyEstimates latency, LearningRules rules, BooleanSupplier on, BiConsumer<Bill, ModelRequest> also) {
     this.quality = quality;
     this.latency = latency;
     this.on = on;
-    this.task = task;
     this.also = also;
     this.served = Caffeine.newBuilder().maximumSize(REMEMBERED).expireAfterWrite(rules.regeneratedWithin()).build();
     this.worker = new Thread(this::run, "dromedary-outcomes");
@@ -101,11 +97,11 @@ public final class Outcomes implements AutoCloseable {
     if (!bill.operation().equals("chat") || !on.getAsBoolean()) {
       return;
     }
-    String what = task.apply(bill);
+    String what = bill.topic().task();
     List<Attempt> attempts = bill.attempts();
     for (Attempt attempt : attempts) {
       Attempt.Outcome outcome = attempt.outcome();
-      if (outcome != null && !IN_PROCESS.contains(attempt.candidate().provider())) {
+      if (outcome != null && attempt.purpose() == Attempt.Purpose.ANSWER && !IN_PROCESS.contains(attempt.candidate().provider())) {
         learn(bill, what, attempt.candidate().model().id(), outcome);
       }
     }

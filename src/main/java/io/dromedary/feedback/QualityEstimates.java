@@ -93,7 +93,7 @@ public final class QualityEstimates {
    * @param prior what is expected without any observation, 0..1
    */
   public double expected(String model, double prior, String task, String tier) {
-    if (!on.getAsBoolean() || own.isEmpty() && others.isEmpty()) {
+    if (!on.getAsBoolean() || knowsNothing()) {
       return prior;
     }
     Tally all = sum(new Key(model, ALL, ALL));
@@ -137,6 +137,10 @@ public final class QualityEstimates {
     long now = clock.millis();
     Tally sum = mine == null ? theirs.at(now, halfLifeMs) : mine.at(now, halfLifeMs);
     return mine == null || theirs == null ? sum : sum.plus(theirs.at(now, halfLifeMs));
+  }
+
+  boolean knowsNothing() {
+    return own.isEmpty() && others.isEmpty();
   }
 
   // ---- the store ----------------------------------------------------------------------------------------------------------------------------------------------------------------------------

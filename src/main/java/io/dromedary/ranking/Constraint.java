@@ -5,6 +5,7 @@ import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
 import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What can rule a model out, in the order of checking: the last one in this order that ruled out a model is the one that emptied the set. */
@@ -30,6 +31,9 @@ enum Constraint {
   MAX_RATE("`routing.max_cost_per_mtok`"),
   MAX_COST("`routing.max_cost`");
 
+  /** What holds for a model that judges as well: it sees what the request says. */
+  static final List<Constraint> FOR_JUDGES = List.of(PROVIDER_ACTIVE, CHAT, POLICY, PROVIDER_ONLY, PROVIDER_IGNORE, TAGS, MAX_PRICE, MAX_RATE);
+
   private static final Constraint[] ALL = values();
 
   final String label;
@@ -51,7 +55,7 @@ enum Constraint {
     return null;
   }
 
-  private boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+  boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
     RoutingOptions options = check.options();
     Needs needs = check.needs();
     return switch (this) {
@@ -96,7 +100,7 @@ enum Constraint {
       case PARAMETERS -> "does not take " + check.needs().parameterNotTaken(model);
       case CONTEXT -> "reads " + model.contextTokens() + " tokens, the input is about " + check.needs().inputTokens();
       case MAX_OUTPUT -> "writes at most " + model.maxOutputTokens() + " tokens, asked are " + check.needs().maxOutputTokens();
-      case TAGS -> "lacks one of the tags " + String.join(", ", options.requireTags());
+      case TAGS -> "lacks the tag " + String.join(", ", options.requireTags().stream().filter(tag -> !model.tags().contains(tag)).toList());
       case MIN_CONTEXT -> "reads " + model.contextTokens() + " tokens, wanted are " + options.minContext();
       case MIN_QUALITY -> "quality " + Math.round(quality * 1000) / 1000.0 + " is below " + options.minQuality();
       case MAX_LATENCY -> "expected after " + latencyMs + " ms, allowed are " + options.maxLatencyMs();

@@ -7,6 +7,7 @@ import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
 import io.dromedary.catalog.Recall;
+import io.dromedary.catalog.Topic;
 import io.dromedary.chat.Answer;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
@@ -73,19 +74,20 @@ public final class Accountant {
       cost = cost.plus(outcome.cost());
       waited = waited.plus(outcome.total());
     }
-    Attempt last = attempts.isEmpty() ? null : attempts.get(attempts.size() - 1);
+    // of a cascade it need not be the last call; a judge's answer is nobody's
+    Attempt last = candidates == null ? null : candidates.served();
     Attempt.Outcome end = last == null ? null : last.outcome();
-    boolean answered = last == null ? answer != null : end.status() == Attempt.Status.ANSWERED;
+    boolean answered = last == null ? candidates == null && answer != null : end.status() == Attempt.Status.ANSWERED;
     String status = answered ? "ok" : end == null ? "error" : switch (end.status()) {
       case CUT -> "cut";
       case CANCELLED -> "cancelled";
       default -> "error";
     };
-    Usage usage = last != null ? end.usage() : usageOf(answer);
+    Usage usage = last != null ? end.usage() : candidates == null ? usageOf(answer) : Usage.NONE;
     boolean served = answered || "cut".equals(status);
     Decision decision = candidates == null ? null : candidates.decision();
-    String model = last != null ? served ? last.candidate().model().id() : "" : recall.model();
-    String provider = last != null ? served ? last.candidate().provider() : "" : recall.provider();
+    String model = last != null ? served ? last.candidate().model().id() : "" : candidates == null ? recall.model() : "";
+    String provider = last != null ? served ? last.candidate().provider() : "" : candidates == null ? recall.provider() : "";
     // Vectors of another model are of no use in place of these: nothing was routed, nothing was saved by it.
     ChatRequest chat = request instanceof ChatRequest asked ? asked : null;
     Model base = chat == null ? null : baseline.of(chat);
@@ -96,7 +98,7 @@ public final class Accountant {
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),
         promptHash.apply(request), keepsText ? Json.text(chat == null ? request.json().path("input") : chat.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null,
-        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat", request.user(caller), "");
+        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat", request.user(caller), "", decision == null ? Topic.NONE : decision.topic());
   }
 
   private static int httpStatus(String status, @Nullable Throwable thrown) {

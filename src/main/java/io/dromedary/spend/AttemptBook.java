@@ -39,8 +39,8 @@ public final class AttemptBook {
       throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
     }
     Price price = model.price(request.receivedAt());
-    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, price == null ? Usd.ZERO : reserve(request, model, price), now);
-    if (number < candidates.ranked().size()) {
+    Attempt attempt = new Attempt(request.id() + "." + number, number, candidate, price, price == null ? Usd.ZERO : reserve(request, model, price), now, candidates.purpose());
+    if (number - candidates.before() < candidates.ranked().size()) {
       // Others wait behind this one: it may use half of the time that is left, not all.
       attempt.patience(request.remaining(now).dividedBy(2));
     }

@@ -80,7 +80,9 @@ public final class Reports {
           throw unknown(requestId);
         }
         ObjectNode json = request(row);
-        json.set("attempts", attempts(connection, row.getLong("seq")));
+        ArrayNode attempts = attempts(connection, row.getLong("seq"));
+        money(json, "judge_cost", judgeCost(attempts));
+        json.set("attempts", attempts);
         return json;
       }
     } catch (SQLException e) {
@@ -140,7 +142,7 @@ public final class Reports {
         while (row.next()) {
           ObjectNode json = attempts.addObject();
           json.put("id", row.getString("request_id") + "." + row.getInt("number")).put("number", row.getInt("number")).put("provider", row.getString("provider"))
-              .put("model", row.getString("model")).put("price_version", row.getString("price_version")).put("state", row.getString("status")).put("outcome", row.getString("outcome"))
+              .put("model", row.getString("model")).put("purpose", row.getString("purpose")).put("price_version", row.getString("price_version")).put("state", row.getString("status")).put("outcome", row.getString("outcome"))
               .put("failure", row.getString("failure")).put("provider_status", row.getInt("provider_status"));
           usage(json.putObject("usage"), row);
           money(json, "reserved", row.getLong("reserved_nanos"));
@@ -152,6 +154,15 @@ public final class Reports {
       }
     }
     return attempts;
+  }
+
+  /** What the router's own calls cost; part of the request's cost. */
+  private static long judgeCost(ArrayNode attempts) {
+    long nanos = 0;
+    for (JsonNode attempt : attempts) {
+      nanos += "judge".equals(attempt.path("purpose").asText()) ? attempt.path("cost_nanos").asLong() : 0;
+    }
+    return nanos;
   }
 
   private static void usage(ObjectNode json, ResultSet row) throws SQLException {

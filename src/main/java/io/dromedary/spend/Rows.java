@@ -9,14 +9,15 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /** The ledger's rows as batches of prepared statements on the writer's one connection. */
 final class Rows implements AutoCloseable {
-  private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms)"
-      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms, purpose)"
+      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   private static final String END = "UPDATE dromedary_attempts SET status = ?, outcome = ?, failure = ?, provider_status = ?, uncached_input = ?, cache_read = ?, cache_write = ?, output = ?,"
       + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ? WHERE seq = ?";
   private static final String REQUEST = "INSERT INTO dromedary_requests (seq, request_id, project, key_id, tags, entry, requested_model, served_model, provider, tier, task, domain, score,"
@@ -62,6 +63,7 @@ final class Rows implements AutoCloseable {
     begin.setLong(9, attempt.reserved().nanos());
     begin.setString(10, "STARTED");
     begin.setLong(11, attempt.startedAt().toEpochMilli());
+    begin.setString(12, attempt.purpose().name().toLowerCase(Locale.ROOT));
     begin.addBatch();
     begins++;
   }
@@ -99,8 +101,8 @@ final class Rows implements AutoCloseable {
     request.setString(8, clip(bill.servedModel(), 256));
     request.setString(9, clip(bill.provider(), 64));
     request.setString(10, clip(bill.tier(), 16));
-    request.setString(11, "");
-    request.setString(12, "");
+    request.setString(11, clip(bill.topic().task(), 64));
+    request.setString(12, clip(bill.topic().domain(), 64));
     request.setDouble(13, bill.score());
     request.setString(14, clip(bill.strategy(), 64));
     request.setString(15, clip(bill.reason(), 1_024));

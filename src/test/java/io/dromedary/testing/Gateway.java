@@ -8,7 +8,12 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.Dromedary;
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.cascade.CascadePolicy;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Json;
+import io.dromedary.domain.TopicPolicy;
+import io.dromedary.ranking.RoutingPolicy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -28,10 +33,12 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.context.ApplicationContext;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.web.servlet.context.ServletWebServerApplicationContext;
 
@@ -73,6 +80,7 @@ public final class Gateway implements AutoCloseable {
     private final Map<String, String> settings = new LinkedHashMap<>();
     private @Nullable Path stateDir;
     private @Nullable String callers;
+    private @Nullable String routing;
 
     private Setup() {
       for (String provider : KEYED) {
@@ -128,6 +136,32 @@ public final class Gateway implements AutoCloseable {
       };
     }
 
+    /** As if this stood in {@code config/routing.yaml}. */
+    public Setup routing(String yaml) {
+      this.routing = yaml;
+      return this;
+    }
+
+    private static BeanPostProcessor routingBy(ApplicationContext context, String yaml) {
+      byte[] bytes = yaml.getBytes(UTF_8);
+      String file = "routing of the test";
+      return new BeanPostProcessor() {
+        @Override
+        public Object postProcessAfterInitialization(Object bean, String name) {
+          return switch (name) {
+            case "routingPolicy" -> new Reloadable<>(() -> bytes, read -> RoutingPolicy.read(read, file, catalogue(context), Set.of("keywords", "learned", "length", "random")));
+            case "topicPolicy" -> new Reloadable<>(() -> bytes, read -> TopicPolicy.read(read, file, Set.of("cost", "quality", "speed", "balanced")));
+            case "cascadePolicy" -> new Reloadable<>(() -> bytes, read -> CascadePolicy.read(read, file, catalogue(context), path -> Files.readAllBytes(Path.of(path))));
+            default -> bean;
+          };
+        }
+      };
+    }
+
+    private static ModelCatalog catalogue(ApplicationContext context) {
+      return (ModelCatalog) ((Reloadable<?>) context.getBean("modelCatalog")).get();
+    }
+
     public Gateway start() {
       try {
         Path dir = stateDir == null ? Files.createTempDirectory("dromedary-test") : stateDir;
@@ -137,6 +171,10 @@ public final class Gateway implements AutoCloseable {
         String yaml = callers;
         if (yaml != null) {
           application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(replacing(yaml)));
+        }
+        String routes = routing;
+        if (routes != null) {
+          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(routingBy(context, routes)));
         }
         var context = (ServletWebServerApplicationContext) application.run(arguments);
         return new Gateway(context, dir, stateDir == null);

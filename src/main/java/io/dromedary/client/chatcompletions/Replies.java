@@ -87,7 +87,7 @@ public final class Replies {
     Duration provider = Duration.ZERO;
     if (candidates != null) {
       List<Attempt> attempts = candidates.attempts();
-      Attempt last = attempts.isEmpty() ? null : attempts.get(attempts.size() - 1);
+      Attempt last = candidates.served();
       Decision decision = candidates.decision();
       if (last != null) {
         headers.put("x-dromedary-model", last.candidate().model().id());
@@ -99,9 +99,18 @@ public final class Replies {
       if (!decision.tier().isEmpty()) {
         headers.put("x-dromedary-tier", decision.tier());
       }
+      if (!decision.topic().task().isEmpty()) {
+        headers.put("x-dromedary-task", decision.topic().task());
+      }
+      if (!decision.topic().domain().isEmpty()) {
+        headers.put("x-dromedary-domain", decision.topic().domain());
+      }
       headers.put("x-dromedary-strategy", decision.strategy());
       headers.put("x-dromedary-reason", plain(decision.reason()));
-      headers.put("x-dromedary-attempts", Integer.toString(attempts.size()));
+      if (decision.more().get("optimized") instanceof String changes) {
+        headers.put("x-dromedary-optimized", plain(changes));
+      }
+      headers.put("x-dromedary-attempts", Long.toString(attempts.stream().filter(attempt -> attempt.purpose() == Attempt.Purpose.ANSWER).count()));
       provider = waited(attempts);
     } else if (recall != null && recall.hit()) {
       headers.put("x-dromedary-model", recall.model());

@@ -62,7 +62,19 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, LearningSettings.class, FeatureSettings.class})
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, Choices.class, SafeStart.class, Reloading.class, Trials.class, Learners.class, RedisWiring.class, RateLimitWiring.class, })
+@Import({
+    HttpDoor.class,
+    ProviderWiring.class,
+    Observation.class,
+    Rankings.class,
+    Choices.class,
+    SafeStart.class,
+    Reloading.class,
+    RedisWiring.class,
+    RateLimitWiring.class,
+    Trials.class,
+    Learners.class,
+})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {

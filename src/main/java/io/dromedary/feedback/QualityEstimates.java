@@ -135,8 +135,13 @@ public final class QualityEstimates {
       return Tally.NONE;
     }
     long now = clock.millis();
-    Tally sum = mine == null ? theirs.at(now, halfLifeMs) : mine.at(now, halfLifeMs);
-    return mine == null || theirs == null ? sum : sum.plus(theirs.at(now, halfLifeMs));
+    Tally sum = mine == null ? faded(theirs, now) : faded(mine, now);
+    return mine == null || theirs == null ? sum : sum.plus(faded(theirs, now));
+  }
+
+  /** What has not faded by a ten-thousandth is taken as it is: a busy model is asked about many times a request. */
+  private Tally faded(Tally tally, long nowMs) {
+    return nowMs - tally.atMs() < halfLifeMs / 10_000 ? tally : tally.at(nowMs, halfLifeMs);
   }
 
   boolean knowsNothing() {

@@ -4,7 +4,9 @@ import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
+import io.dromedary.complexity.OnnxSettings;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.ranking.AnswerLengths;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedLatency;
@@ -41,17 +43,17 @@ class Rankings {
   }
 
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy) {
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, Reloadable<OnnxSettings.Configured> bertScorer) {
     LearnedScorer learned = LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
     }
-    return new ComplexityScorers(List.of(learned), () -> routingPolicy.get().scorer(), complexity -> routingPolicy.get().tiered(complexity));
+    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), () -> routingPolicy.get().scorer(), complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality, AnswerLengths answerLengths) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality, answerLengths);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */

@@ -30,7 +30,7 @@ public final class Ingress implements Processor {
 
   /** The variables that the routes set on a request's way. */
   private static final List<String> LEARNED = List.of("requestId", "entry", "caller", "request", "reservation", "recollection", "found", "recall", "answer", "strategy", "complexity", "tier", "candidates", "candidate", "provider",
-      "attempt", "bill", "topic", "occasion", "cascade", "question", "judge", "judging", "verdict", "suggestion", "failure", "event", "dryRun", "eventsWait", "idempotent", "turn");
+      "attempt", "bill", "topic", "occasion", "cascade", "question", "judge", "judging", "verdict", "trimmed", "failure", "event", "dryRun", "eventsWait", "idempotent", "turn");
 
   private final HttpEntry http;
   private final RequestIds ids;

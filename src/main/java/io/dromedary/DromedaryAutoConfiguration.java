@@ -61,7 +61,17 @@ import org.springframework.context.annotation.Scope;
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
-@Import({HttpDoor.class, ProviderWiring.class, Observation.class, Rankings.class, Choices.class, SafeStart.class, Reloading.class})
+@Import({
+    HttpDoor.class,
+    ProviderWiring.class,
+    Observation.class,
+    Rankings.class,
+    Choices.class,
+    SafeStart.class,
+    Reloading.class,
+    RedisWiring.class,
+    RateLimitWiring.class,
+})
 public class DromedaryAutoConfiguration {
   @Bean
   Clock dromedaryClock() {

@@ -8,6 +8,7 @@ import io.dromedary.client.Reply;
 import io.dromedary.client.chatcompletions.AnswerAssembler;
 import io.dromedary.client.chatcompletions.ChunkWriter;
 import io.dromedary.client.chatcompletions.Replies;
+import io.dromedary.limit.Taken;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -59,6 +60,9 @@ public final class ServletBinding extends DefaultHttpBinding {
   @Override
   public void writeResponse(Exchange exchange, HttpServletResponse response) {
     try {
+      if (exchange.getVariable("limits") instanceof Taken taken) {
+        head(taken.headers(), response);
+      }
       if (exchange.getException() != null) {
         fail(exchange, exchange.getException(), response);
       } else if (exchange.getMessage().getBody() instanceof Reply.Streamed streamed) {

@@ -129,7 +129,10 @@ public final class ProviderClient {
       Usage before = used;
       Exchange exchange = new Exchange(request, attempt, part.outgoing(), "application/json", started, deadline, "the embeddings",
           sent -> sent ? before.plus(Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0)) : before);
-      EmbeddingFormat.Vectors made = exchange.run(response -> format.read(request, part, body(response, MAX_ANSWER_BYTES, false)));
+      EmbeddingFormat.Vectors made = exchange.run(response -> {
+        EmbeddingFormat.Vectors read = format.read(request, part, body(response, MAX_ANSWER_BYTES, false));
+        return read.inputTokens() > 0 ? read : new EmbeddingFormat.Vectors(read.vectors(), format.inputTokens(headers(response)));
+      });
       vectors.addAll(made.vectors());
       used = used.plus(made.inputTokens() > 0 ? Usage.ofPrompt(made.inputTokens(), 0, 0, 0, 0) : Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0));
     }

@@ -61,7 +61,9 @@ public final class FailoverPlan {
   public boolean movesOn(ProviderFailure failure) {
     candidates.failed(failure);
     cancelled = failure.kind() == Kind.CANCELLED;
-    failed.put(failure.provider(), failure.kind());
+    if (failure.kind() != Kind.LIMITED) {
+      failed.put(failure.provider(), failure.kind());
+    }
     if (!failure.kind().failover() || attempts >= rules.maxAttempts() || !request.deadline().isAfter(Instant.now())) {
       return false;
     }

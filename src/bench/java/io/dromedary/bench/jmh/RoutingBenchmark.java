@@ -43,6 +43,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class RoutingBenchmark {
+  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
   private final ChatRequest request = KernelBenchmark.SampleRequests.request(500);
   private final ComplexityScorers keywords = new ComplexityScorers(List.of(), () -> "keywords");
   private final ComplexityScorers length = new ComplexityScorers(List.of(), () -> "length");
@@ -57,11 +58,11 @@ public class RoutingBenchmark {
   @Setup
   public void prepare() throws IOException {
     ModelCatalog catalogue = ModelCatalog.read(Files.readAllBytes(Path.of("config/models.yaml")), "config/models.yaml");
-    RoutingPolicy policy = RoutingPolicy.read(Files.readAllBytes(Path.of("config/routing.yaml")), "config/routing.yaml", catalogue, keywords.kinds());
+    RoutingPolicy policy = RoutingPolicy.read(Files.readAllBytes(Path.of("config/routing.yaml")), "config/routing.yaml", catalogue, SCORERS);
     usual = new CandidateRanking(() -> catalogue, () -> policy, only(Set.of("openai", "anthropic", "gemini", "groq", "ollama")), ExpectedLatency.PRIOR);
     List<String> hundred = catalogue.all().stream().filter(model -> model.mode().equals("chat")).map(Model::id).limit(100).toList();
     String widest = Files.readString(Path.of("config/routing.yaml")).replaceFirst("models: \\[anthropic/claude-opus-5, openai/gpt-4o, anthropic/claude-sonnet-5\\]", "models: " + hundred);
-    RoutingPolicy hundredWide = RoutingPolicy.read(widest.getBytes(StandardCharsets.UTF_8), "config/routing.yaml", catalogue, keywords.kinds());
+    RoutingPolicy hundredWide = RoutingPolicy.read(widest.getBytes(StandardCharsets.UTF_8), "config/routing.yaml", catalogue, SCORERS);
     if (hundred.size() != 100 || !widest.contains(hundred.toString())) {
       throw new IllegalStateException("the EXPERT chain is not as it was");
     }

@@ -12,6 +12,7 @@ import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.catalog.Topic;
 import io.dromedary.chat.Answer;
@@ -26,7 +27,7 @@ import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -59,19 +60,21 @@ public final class CandidateRanking {
   private final ExpectedQuality quality;
   private final Sessions sessions;
   private final AnswerLengths lengths;
+  private final Tariff tariff;
 
   /** By the catalogue's prior quality. */
   public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
-    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR);
+    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR, Tariff.LISTED);
   }
 
   /** With answers as long as usual. */
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality) {
-    this(catalogue, policy, states, latency, quality, new AnswerLengths());
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff) {
+    this(catalogue, policy, states, latency, quality, tariff, new AnswerLengths());
   }
 
   /** Catalogue and policy are asked at every request, so that a reload takes effect. */
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, AnswerLengths lengths) {
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff, AnswerLengths lengths) {
+    this.tariff = tariff;
     this.lengths = lengths;
     this.sessions = new Sessions(policy);
     this.catalogue = catalogue;
@@ -210,8 +213,9 @@ public final class CandidateRanking {
     if (ranking.options.cascades()) {
       ranking.addRungs(own);
     } else if (own.isEmpty()) {
+      String why = "in the " + complexity.tier() + " chain";
       for (String id : ranking.policy.tiers().get(complexity.tier()).models()) {
-        ranking.addConfigured(id, "in the " + complexity.tier() + " chain");
+        ranking.addConfigured(id, why);
       }
     } else {
       for (String id : own) {
@@ -363,7 +367,7 @@ public final class CandidateRanking {
       return;
     }
     Model model = candidates.ranked().get(0).model();
-    Price price = model.price(request.receivedAt());
+    Price price = tariff.marginal(model, model.price(request.receivedAt()));
     if (price == null) {
       json.putNull("cost_usd").putNull("at_most_usd");
       return;
@@ -477,6 +481,15 @@ public final class CandidateRanking {
   /** A model of the chain with what we expect of it. */
   private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs, double quality) {}
 
+  /** A model of the chain with what it is worth by the stated preference; the worthiest first, ties by id. */
+  private record Weighed(Entry entry, double worth) implements Comparable<Weighed> {
+    @Override
+    public int compareTo(Weighed other) {
+      int byWorth = Double.compare(other.worth, worth);
+      return byWorth != 0 ? byWorth : entry.model().id().compareTo(other.entry.model().id());
+    }
+  }
+
   /** The work on one request. */
   private final class Ranking {
     final ChatRequest request;
@@ -524,7 +537,7 @@ public final class CandidateRanking {
     }
 
     Entry entry(Model model, String why) {
-      Price price = model.price(request.receivedAt());
+      Price price = tariff.marginal(model, model.price(request.receivedAt()));
       return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
     }
 
@@ -898,19 +911,23 @@ public final class CandidateRanking {
         dearest = Math.max(dearest, entry.cost() == null ? 0 : entry.cost().nanos());
         slowest = Math.max(slowest, entry.latencyMs());
       }
-      Map<String, Double> worth = new LinkedHashMap<>();
+      List<Weighed> weighed = new ArrayList<>(entries.size());
       for (Entry entry : entries) {
         // an unpriced model is not free: it counts like the dearest
         double cost = entry.cost() == null ? 1 : entry.cost().nanos() / dearest;
-        worth.put(entry.model().id(), weights.quality() * entry.quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
+        weighed.add(new Weighed(entry, weights.quality() * entry.quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest));
       }
-      entries.sort(Comparator.<Entry>comparingDouble(entry -> -worth.getOrDefault(entry.model().id(), 0.0)).thenComparing(entry -> entry.model().id()));
+      Collections.sort(weighed);
+      for (int i = 0; i < weighed.size(); i++) {
+        entries.set(i, weighed.get(i).entry());
+      }
     }
 
     private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
       Filtered filtered = new Filtered(entries.size());
+      Constraint[] relevant = Constraint.relevant(check);
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
+        Constraint broken = Constraint.firstBroken(relevant, entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
@@ -976,8 +993,9 @@ public final class CandidateRanking {
         said = reason + "; provider " + order.get(0).model().provider() + " is failing";
       }
       well.addAll(unwell);
+      String beyond = "beyond max-candidates = " + policy.maxCandidates();
       while (well.size() > policy.maxCandidates()) {
-        drop(well.remove(well.size() - 1).model().id(), "beyond max-candidates = " + policy.maxCandidates());
+        drop(well.remove(well.size() - 1).model().id(), beyond);
       }
       if (droppedUntold > 0) {
         dropped.put("", new Decision.Dropped(droppedUntold + " more", "left out for reasons of this kind"));

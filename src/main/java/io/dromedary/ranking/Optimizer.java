@@ -73,7 +73,7 @@ public final class Optimizer {
     if (changes.isEmpty()) {
       return new Trimmed(request, candidates.told(candidates.decision().with("optimized", "nothing")));
     }
-    ChatRequest trimmed = new ChatRequest(request.id(), json, request.hints(), request.receivedAt(), request.deadline(), request.callerGone(), request.policy());
+    ChatRequest trimmed = request.with(json);
     return new Trimmed(trimmed, candidates.told(candidates.decision().with("optimized", String.join(", ", told)).with("optimizer", changes)));
   }
 

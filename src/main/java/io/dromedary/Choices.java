@@ -10,6 +10,7 @@ import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.domain.TopicPolicy;
 import io.dromedary.domain.Topics;
+import io.dromedary.experiment.FeatureFlags;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,8 +35,8 @@ class Choices {
   }
 
   @Bean
-  Topics topics(Reloadable<TopicPolicy> topicPolicy) {
-    return new Topics(topicPolicy);
+  Topics topics(Reloadable<TopicPolicy> topicPolicy, FeatureFlags flags) {
+    return new Topics(topicPolicy, flags.forDomain());
   }
 
   @Bean

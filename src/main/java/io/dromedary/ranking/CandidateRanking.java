@@ -385,7 +385,7 @@ public final class CandidateRanking {
       this.options = RoutingOptions.of(request, policy).under(profile, policy);
       this.needs = Needs.of(request);
       this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
-      this.expectedQuality = quality.at(request, complexity);
+      this.expectedQuality = quality.at(request, complexity, occasion.topic());
     }
 
     @Nullable Usd cost(@Nullable Price price) {

@@ -61,7 +61,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(keys);
     String scorer = root.get("scorer").text("keywords");
     if (!scorers.contains(scorer)) {
-      throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
+      throw root.get("scorer").error("allowed are " + String.join(", ", new TreeSet<>(scorers)));
     }
     long maxCandidates = root.get("max-candidates").count(6, 20);
     if (maxCandidates == 0) {

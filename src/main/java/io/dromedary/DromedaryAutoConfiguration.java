@@ -21,6 +21,7 @@ import io.dromedary.camel.RecalledAnswer;
 import io.dromedary.camel.RequestIds;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.client.Problems;
 import io.dromedary.client.chatcompletions.ChatRequestReader;
 import io.dromedary.client.chatcompletions.EmbeddingRequestReader;
@@ -63,7 +64,7 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, LearningSettings.class, FeatureSettings.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, LearningSettings.class, FeatureSettings.class, ProvisionedSettings.class})
 @Import({
     HttpDoor.class,
     ProviderWiring.class,
@@ -71,6 +72,7 @@ import org.springframework.context.annotation.Scope;
     Rankings.class,
     Choices.class,
     SafeStart.class,
+    Spending.class,
     Reloading.class,
     RedisWiring.class,
     RateLimitWiring.class,
@@ -157,12 +159,6 @@ public class DromedaryAutoConfiguration {
   @Bean
   EmbeddingRequestReader embeddingRequestReader(DromedarySettings settings) {
     return new EmbeddingRequestReader(settings.timeouts().request());
-  }
-
-  @Bean
-  InFlight inFlight(DromedarySettings settings) {
-    int perProject = settings.limits().inFlightPerProject();
-    return new InFlight(settings.limits().inFlight(), settings.limits().openStreams(), caller -> caller.keyId().isEmpty() ? 0 : perProject);
   }
 
   @Bean
@@ -260,13 +256,13 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Reports reports(Store store, Clock clock) {
-    return new Reports(store, clock);
+  Reports reports(Store store, Clock clock, Reports.Commitments commitments) {
+    return new Reports(store, clock, commitments);
   }
 
   @Bean
-  AttemptBook attemptBook(Ledger ledger) {
-    return new AttemptBook(ledger, 4_096);
+  AttemptBook attemptBook(Ledger ledger, AttemptBook.Draws draws, Tariff tariff) {
+    return new AttemptBook(ledger, 4_096, draws, tariff);
   }
 
   @Bean

@@ -75,7 +75,8 @@ public final class Pages {
     for (ProviderAccounts.Health health : accounts.health()) {
       anyone |= health.available();
       ObjectNode node = list.addObject().put("provider", health.provider()).put("active", health.active()).put("available", health.available()).put("breaker", health.breaker()).put("in_flight", health.inFlight())
-          .put("open_streams", health.openStreams()).put("cooling_down_ms", health.coolingDownMs());
+          .put("open_streams", health.openStreams()).put("cooling_down_ms", health.coolingDownMs())
+          .put("calls_at_once", health.callsAtOnce()).put("nearly_spent", health.nearlySpent());
       if (health.lastFailure() != null) {
         node.put("last_failure", health.lastFailure()).put("last_failure_at", Instant.ofEpochMilli(health.lastFailureAt()).toString());
       }

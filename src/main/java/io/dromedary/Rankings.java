@@ -1,8 +1,10 @@
 package io.dromedary;
 
 import io.dromedary.catalog.Complexity;
+import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
@@ -59,8 +61,8 @@ class Rankings {
 
   @Bean
   CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality,
-      LatencyEstimates latency) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality);
+      LatencyEstimates latency, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality, tariff);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */
@@ -107,6 +109,11 @@ class Rankings {
     @Override
     public boolean available(String provider) {
       return accounts.available(provider);
+    }
+
+    @Override
+    public @Nullable String parameterNotTaken(ChatRequest request, Model model) {
+      return accounts.parameterNotTaken(request, model);
     }
   }
 }

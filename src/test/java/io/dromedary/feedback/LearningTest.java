@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Candidates;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
@@ -213,7 +214,7 @@ class LearningTest {
           return true;
         }
       };
-      ranking = new CandidateRanking(() -> catalogue, () -> policy, all, ExpectedLatency.PRIOR, (request, complexity) -> model -> quality.expected(model.id(), model.quality(), "", "SIMPLE"));
+      ranking = new CandidateRanking(() -> catalogue, () -> policy, all, ExpectedLatency.PRIOR, (request, complexity) -> model -> quality.expected(model.id(), model.quality(), "", "SIMPLE"), Tariff.LISTED);
       explorer = new Explorer(quality, new LearningRules(RULES.halfLife(), 20, 200, RULES.latencyHalfLife(), 20, 0.1, 3, RULES.regeneratedWithin()), () -> learns, project -> explores, provider -> true);
     }
 

@@ -64,7 +64,7 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, LearningSettings.class, FeatureSettings.class, ProvisionedSettings.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
     HttpDoor.class,
     ProviderWiring.class,

@@ -9,10 +9,12 @@ import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
+import io.dromedary.complexity.OnnxSettings;
 import io.dromedary.experiment.FeatureFlags;
 import io.dromedary.feedback.LatencyEstimates;
 import io.dromedary.feedback.QualityEstimates;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.ranking.AnswerLengths;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedQuality;
@@ -50,19 +52,19 @@ class Rankings {
   }
 
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, FeatureFlags flags) {
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
     LearnedScorer learned = LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
     }
     BooleanSupplier asConfigured = flags.everywhere(Trials.SCORER);
-    return new ComplexityScorers(List.of(learned), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
+    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality,
-      LatencyEstimates latency, Tariff tariff) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality, tariff);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, LatencyEstimates latency, ExpectedQuality expectedQuality,
+      AnswerLengths answerLengths, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality, tariff, answerLengths);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */

@@ -68,7 +68,7 @@ public final class ComplexityScorers {
       return fallback(request, asked, "there is no such scorer");
     }
     try {
-      Complexity complexity = tiers.apply(scorer.score(request));
+      Complexity complexity = tiers.apply(Conversation.mixed(scorer, request, scorer.score(request)));
       return kind.equals(asked) ? complexity : told(complexity, Map.of("asked_as", asked));
     } catch (RuntimeException e) {
       return fallback(request, asked, e.getClass().getSimpleName());

@@ -157,7 +157,7 @@ public final class Topics {
     }
     sums[maths] += formulas(latest);
     if (numbers(latest) >= 2 && COUNTING.matcher(latest).find()) {
-      sums[maths] += 1;
+      sums[maths] += 1.8;
     }
     // to ask is a form: what is asked for goes before it, when that is clear enough
     int asking = from + TopicPolicy.TASKS.indexOf("question_answering");
@@ -182,13 +182,13 @@ public final class Topics {
   private static double formulas(String text) {
     double found = 0;
     int length = Math.min(text.length(), HEAD);
-    for (int i = 1; i < length - 1 && found < 1; i++) {
+    for (int i = 1; i < length - 1 && found < 2; i++) {
       char c = text.charAt(i);
       if (c == '+' || c == '*' || c == '=' || c == '^' || c == '/' || c == '\u00d7' || c == '\u00f7') {
         char before = text.charAt(i - 1) == ' ' && i > 1 ? text.charAt(i - 2) : text.charAt(i - 1);
         char after = text.charAt(i + 1) == ' ' && i + 2 < length ? text.charAt(i + 2) : text.charAt(i + 1);
         boolean numbers = Character.isDigit(before) && (Character.isDigit(after) || Character.isLetter(after) && c != '/') || Character.isDigit(after) && (before == ')' || Character.isLetter(before) && c != '/');
-        found += numbers ? 0.5 : 0;
+        found += numbers ? 1 : 0;
       }
     }
     return found;

@@ -4,6 +4,8 @@ import com.github.benmanes.caffeine.cache.Cache;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
+import io.dromedary.access.ProjectStore;
+import io.dromedary.agent.Agents;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
@@ -73,6 +75,7 @@ import org.springframework.context.annotation.Scope;
     Reloading.class,
     RedisWiring.class,
     RateLimitWiring.class,
+    Tenants.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
@@ -141,8 +144,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules) {
-    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList()));
+  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules, ProjectStore projects) {
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList(), projects));
   }
 
   @Bean
@@ -156,12 +159,6 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  InFlight inFlight(DromedarySettings settings) {
-    int perProject = settings.limits().inFlightPerProject();
-    return new InFlight(settings.limits().inFlight(), settings.limits().openStreams(), caller -> caller.keyId().isEmpty() ? 0 : perProject);
-  }
-
-  @Bean
   Replies replies() {
     return new Replies();
   }
@@ -172,8 +169,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, AnswerCache cache, MeterRegistry meters) {
-    return new Pages(catalog, accounts, models, cache, meters);
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, agents, cache, meters);
   }
 
   // Caches
@@ -251,8 +248,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  InteractionLog interactionLog(Store store, DromedarySettings settings, Clock clock) {
-    return new InteractionLog(store, settings.interactionLog().retention(), clock);
+  InteractionLog interactionLog(Store store, DromedarySettings settings, Erasure erasure, Clock clock) {
+    return new InteractionLog(store, settings.interactionLog().retention(), erasure::projectsWithRetention, clock);
   }
 
   @Bean

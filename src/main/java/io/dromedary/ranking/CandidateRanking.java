@@ -260,7 +260,7 @@ public final class CandidateRanking {
       return null;
     }
     Entry entry = ranking.entry(judge, "judges");
-    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false);
+    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false, request);
     for (Constraint constraint : Constraint.FOR_JUDGES) {
       if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check)) {
         return null;
@@ -538,7 +538,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters(), request);
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -769,6 +769,7 @@ public final class CandidateRanking {
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
             filtered.example = entry.model().id() + " " + why;
+            filtered.parameter = broken == Constraint.PARAMETERS ? check.parameterNotTaken(entry.model()) : null;
           }
         }
       }
@@ -778,6 +779,11 @@ public final class CandidateRanking {
     private Problem empty(Filtered filtered) {
       if (filtered.last == null) {
         return Problem.noEligibleModel("no provider is active; set a provider's key, such as OPENAI_API_KEY");
+      }
+      if (filtered.last == Constraint.PARAMETERS && filtered.parameter != null) {
+        // the client's own word rules them out: leaving the parameter out, or the strictness, helps
+        return Problem.badField(filtered.parameter, "`" + filtered.parameter + "` is taken by none of " + filtered.considered + (filtered.considered == 1 ? " model" : " models") + ", and `provider.require_parameters` is true: "
+            + filtered.example).code("unsupported_parameter");
       }
       return Problem.noEligibleModel(filtered.last.label + " ruled out the last of " + filtered.considered + (filtered.considered == 1 ? " model: " : " models: ") + filtered.example);
     }
@@ -852,6 +858,8 @@ public final class CandidateRanking {
     final int considered;
     @Nullable Constraint last;
     String example = "";
+    /** What the last model that was ruled out by its parameters does not take. */
+    @Nullable String parameter;
 
     Filtered(int considered) {
       this.considered = considered;

@@ -39,9 +39,11 @@ class BudgetsTest {
   static void start() {
     openai = FakeProvider.openai();
     gateway = Gateway.with("openai", openai).set("dromedary.limits.in-flight", 3_000).set("dromedary.limits.in-flight-per-project", 3_000).set("dromedary.provider-defaults.max-concurrent", 3_000).set("dromedary.provider-defaults.permit-wait", "20s")
+        .set("dromedary.provider-defaults.first-token-timeout", "110s").set("dromedary.provider-defaults.answer-timeout", "110s")
         .set("dromedary.sandbox", true).set("dromedary.breaker.min-calls", 100_000).set("dromedary.breaker.window", 100_000)
         .callers("projects:\n" + project("tight", "budgets: [{per: month, usd: 0.10}]")
             + project("wide", "budgets: [{per: day, usd: 1000}, {per: total, usd: 1000}]")
+            + project("gone", "budgets: [{per: day, usd: 1000}]")
             + project("two", "budgets: [{per: month, usd: 0.001}]")
             + project("shares", "budgets: [{per: day, usd: 0.001, for: user}, {per: week, usd: 0.003, for: tag, tags: [eu]}]")
             + project("single", "budgets: [{per: request, usd: 0.0005}]")
@@ -163,16 +165,16 @@ class BudgetsTest {
     for (int i = 0; i < 500; i++) {
       Socket socket = gateway.socket();
       sockets.add(socket);
-      Gateway.write(socket, request(MINI, "gone " + i, i % 2 == 0 ? "{'stream':true}" : "{}").put("max_tokens", 1_000), as("wide"));
+      Gateway.write(socket, request(MINI, "gone " + i, i % 2 == 0 ? "{'stream':true}" : "{}").put("max_tokens", 1_000), as("gone"));
     }
-    await().atMost(Duration.ofSeconds(30)).until(() -> nanos(budget("wide").path("reserved_usd")) > 500 * 600_000L);
+    await().atMost(Duration.ofSeconds(90)).until(() -> nanos(budget("gone").path("reserved_usd")) > 500 * 600_000L);
     for (Socket socket : sockets) {
       socket.close();
     }
-    await().atMost(Duration.ofSeconds(60)).until(() -> budget("wide").path("reserved_usd").asText().equals("0"));
-    JsonNode day = budget("wide");
+    await().atMost(Duration.ofSeconds(60)).until(() -> budget("gone").path("reserved_usd").asText().equals("0"));
+    JsonNode day = budget("gone");
     assertThat(nanos(day.path("remaining_usd"))).isEqualTo(nanos(day.path("limit_usd")) - nanos(day.path("used_usd")));
-    assertThat(nanos(day.path("used_usd"))).as("the project's ledger").isEqualTo(gateway.get("/v1/usage", as("wide")).json().at("/total/cost_nanos").asLong());
+    assertThat(nanos(day.path("used_usd"))).as("the project's ledger").isEqualTo(gateway.get("/v1/usage", as("gone")).json().at("/total/cost_nanos").asLong());
   }
 
   @Test

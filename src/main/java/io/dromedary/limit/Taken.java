@@ -1,5 +1,6 @@
 package io.dromedary.limit;
 
+import io.dromedary.catalog.Candidate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** What one request took of the limits, until it is settled; tells the {@code x-ratelimit-*} headers. */
 public final class Taken {
-  /** What one attempt took at its model's and its account's gauges. */
-  record Attempted(String projectLane, List<Level> model, String accountLane, List<Level> account) {}
+  /** What one attempt took at its model's and its account's gauges; no call came of it if money was lacking. */
+  record Attempted(Candidate candidate, String projectLane, List<Level> model, String accountLane, List<Level> account) {}
 
   final String lane;
   final List<Level> levels;

@@ -37,6 +37,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -139,6 +140,22 @@ public final class MiniLm implements AutoCloseable {
     } catch (RuntimeException refused) {
       attempt.ended(Attempt.Status.FAILED, Usage.NONE, "not_called", 0, null, since(started));
       throw refused;
+    }
+  }
+
+  /**
+   * One text's vector, for those who can do without.
+   *
+   * @return null when it is too busy, takes longer than that, the text is too long, or it does not work here
+   */
+  public float @Nullable [] vector(String text, Duration most) {
+    if (text.length() > MOST_CHARS) {
+      return null;
+    }
+    try {
+      return await(() -> compute(List.of(text), 0), System.nanoTime() + most.toNanos()).vectors().get(0);
+    } catch (ProviderFailure | Problem without) {
+      return null;
     }
   }
 

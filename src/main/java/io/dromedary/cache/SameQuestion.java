@@ -17,6 +17,10 @@ import org.jspecify.annotations.Nullable;
 final class SameQuestion {
   /** Words whose own vectors are at least this close may stand for each other. */
   private static final double SAME_MEANING = 0.72;
+  /** Where words themselves are asked about, no word stands for another. */
+  private static final Set<String> OF_WORDS = Set.of("word", "term", "spell", "spelling", "pronounc", "plural", "synonym", "antonym", "definition", "rhym", "translat");
+  private static final String[][] OPPOSITES = {{"over", "under"}, {"pre", "post"}, {"inter", "intra"}, {"hyper", "hypo"}, {"macro", "micro"}, {"up", "down"}, {"in", "out"}, {"im", "ex"}, {"in", "ex"}, {"en", "de"}, {"endo", "exo"},
+      {"homo", "hetero"}, {"mono", "poly"}, {"uni", "multi"}};
 
   /**
    * What is thought of a pair.
@@ -73,11 +77,15 @@ final class SameQuestion {
     score -= form;
     List<String> onlyA = without(a.words(), b.words());
     List<String> onlyB = without(b.words(), a.words());
-    match(onlyA, onlyB);
+    boolean ofWords = a.words().stream().anyMatch(OF_WORDS::contains) && b.words().stream().anyMatch(OF_WORDS::contains);
+    if (!ofWords) {
+      match(onlyA, onlyB);
+    }
     double total = Math.max(1, a.words().size() + b.words().size());
     score -= 0.10 * Math.min(onlyA.size(), onlyB.size()) * 2 / total + 0.06 * Math.abs(onlyA.size() - onlyB.size()) / total;
     int shared = Math.min(a.words().size() - onlyA.size(), b.words().size() - onlyB.size());
-    if (failed.isEmpty() && onlyA.size() == 1 && onlyB.size() == 1 && shared >= 1) {
+    boolean one = onlyA.size() == 1 && onlyB.size() == 1 && shared >= 1;
+    if (failed.isEmpty() && (one || !onlyA.isEmpty() && !onlyB.isEmpty() && exchanged(a.plain(), b.plain()))) {
       failed.add("word");
       score -= 0.08;
     }
@@ -118,6 +126,17 @@ final class SameQuestion {
           return true;
         }
       }
+      if (word.endsWith("less") && b.words().stream().anyMatch(other -> !other.equals(word) && other.startsWith(word.substring(0, word.length() - 4)))) {
+        return true;
+      }
+      for (String[] opposite : OPPOSITES) {
+        for (int side = 0; side < 2; side++) {
+          String rest = word.startsWith(opposite[side]) ? word.substring(opposite[side].length()) : "";
+          if (rest.length() >= 3 && b.words().contains(opposite[1 - side] + rest) && !b.words().contains(word)) {
+            return true;
+          }
+        }
+      }
     }
     return false;
   }
@@ -151,6 +170,20 @@ final class SameQuestion {
       }
     }
     return false;
+  }
+
+  /** Is one text the other with a few words in a row exchanged? Who says it in other words changes more than that. */
+  private static boolean exchanged(List<String> a, List<String> b) {
+    int shorter = Math.min(a.size(), b.size());
+    int front = 0;
+    while (front < shorter && a.get(front).equals(b.get(front))) {
+      front++;
+    }
+    int back = 0;
+    while (back < shorter - front && a.get(a.size() - 1 - back).equals(b.get(b.size() - 1 - back))) {
+      back++;
+    }
+    return front + back >= 3 && Math.max(a.size(), b.size()) - front - back <= 3;
   }
 
   private static double form(Wording.Form a, Wording.Form b) {

@@ -19,7 +19,7 @@ final class Synonyms {
         "convert transform turn translate change", "calculate compute determine", "install setup set", "password passcode", "answer reply respond response", "summary summarise summarize summarization", "example instance sample",
         "prevent avoid stop", "cook prepare make", "trip travel journey visit", "cost price expensive charge fee", "inhabitants population", "capital", "invent inventor create", "author write writer wrote written", "discover discoverer", "found founder establish",
         "function method", "string text", "file document", "delay latency", "tip advice suggestion suggest recommend recommendation", "idea suggestion", "clean wash", "sick ill", "quit stop", "buy get", "handle manage deal cope", "increase raise improve",
-        "begin learn", "teach instruct", "meaning definition define signify", "benefit advantage pro", "drawback disadvantage con downside", "safe secure", "email mail", "website site webpage", "computer pc laptop", "app application program", "code program script"};
+        "begin learn", "teach instruct", "meaning definition define signify", "benefit advantage pro", "drawback disadvantage con downside", "safe secure", "email mail", "website site webpage", "computer pc laptop", "app application program", "code program script", "age old", "population inhabitant live", "far distance", "calculate formula compute"};
     for (int i = 0; i < groups.length; i++) {
       for (String word : groups[i].split(" ")) {
         GROUPS.computeIfAbsent(Wording.stem(word), w -> new HashSet<>()).add(i);

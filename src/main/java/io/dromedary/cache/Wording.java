@@ -27,20 +27,24 @@ import java.util.regex.Pattern;
  * @param allWords every word in lower case, for looking names up that the other text does not capitalise
  * @param towards what stands behind a preposition of direction, as {@code preposition word}
  * @param quoted what stands in quotation marks or back-ticks
+ * @param plain all words in lower case, in order
  */
-record Wording(List<String> numbers, Set<String> names, int denials, Form form, Map<Integer, Set<Integer>> contrasts, List<String> words, Set<String> allWords, Set<String> towards, Set<String> quoted) {
+record Wording(List<String> numbers, Set<String> names, int denials, Form form, Map<Integer, Set<Integer>> contrasts, List<String> words, Set<String> allWords, Set<String> towards, Set<String> quoted, List<String> plain) {
   enum Form { WHO, WHEN, WHERE, WHY, HOW_MANY, HOW, WHAT, YES_NO, TOLD }
 
   private static final Pattern TOKEN = Pattern.compile("[-−]?\\d+(?:[.,:/-]\\d+)*|[\\p{L}_][\\p{L}\\p{N}_'.+#-]*|[$€£¥%°<>=≤≥!^*]+");
   private static final Pattern QUOTED = Pattern.compile("[\"“]([^\"”]{1,200})[\"”]|`([^`]{1,200})`|(?<![\\p{L}\\p{N}])'([^']{2,200})'(?!\\p{L})");
+  private static final Pattern COUNTRIES = Pattern.compile("(?i:\\b(united states(?: of america)?)\\b|\\bunited kingdom\\b)|\\b(US|U\\.S\\.A?)(?![A-Za-z])");
   private static final Pattern ROMAN = Pattern.compile("(?=[IVX]{2,})X{0,3}(?:IX|IV|V?I{0,3})");
   private static final Set<String> DENYING = Set.of("not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "cant", "dont", "wont", "isnt", "doesnt", "didnt", "shouldnt", "couldnt", "wouldnt", "arent",
-      "wasnt", "werent", "hasnt", "havent", "hadnt", "aint", "mustnt", "except", "excluding", "unless", "unable", "lack", "lacking", "non", "instead");
-  private static final Set<String> STOP = Set.of("a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "doing", "have", "has", "had", "having", "i", "me", "my", "mine", "myself", "you", "your",
-      "yours", "we", "us", "our", "ours", "he", "him", "his", "she", "her", "it", "its", "they", "them", "their", "this", "that", "these", "those", "of", "in", "on", "at", "to", "for", "from", "by", "with", "about", "as", "into", "and",
-      "or", "but", "if", "then", "than", "so", "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "can", "could", "will", "would", "shall", "should", "may", "might", "must", "please", "tell", "explain", "there",
-      "here", "some", "any", "one", "just", "also", "too", "very", "really", "much", "many", "way", "ways", "thing", "things", "kind", "sort_of", "get", "got", "know", "let", "like", "want", "need", "help", "give", "show", "use", "using", "used",
-      "mean", "meaning", "does", "exactly", "actually", "possible", "need", "someone", "somebody", "people", "person", "anyone", "best", "good", "describe", "define", "between", "through", "while", "during", "within", "up", "out", "over", "s", "t", "don", "re", "ve", "ll", "d", "m");
+      "wasnt", "werent", "hasnt", "havent", "hadnt", "aint", "mustnt", "except", "excluding", "unless", "unable", "lack", "lacking", "non", "instead", "hardly", "barely", "rarely", "seldom");
+  private static final Set<String> STOP = Set.of("a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "doing", "have", "has", "had", "having", "i", "me", "my", "mine", "myself", "you", "your", "yours", "we",
+      "us", "our", "ours", "he", "him", "his", "she", "her", "it", "its", "they", "them", "their", "this", "that", "these", "those", "of", "in", "on", "at", "to", "for", "from", "by", "with", "about",
+      "as", "into", "and", "or", "but", "if", "then", "than", "so", "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "can", "could", "will", "would", "shall", "should", "may",
+      "might", "must", "please", "tell", "explain", "there", "here", "some", "any", "one", "just", "also", "too", "very", "really", "much", "many", "way", "ways", "thing", "things", "kind", "sort_of",
+      "get", "got", "know", "let", "like", "want", "need", "help", "give", "show", "use", "using", "used", "mean", "meaning", "exactly", "actually", "possible", "someone", "somebody", "people",
+      "person", "anyone", "best", "good", "describe", "define", "between", "through", "while", "during", "within", "up", "out", "over", "s", "t", "don", "re", "ve", "ll", "d", "m");
+  private static final Set<String> NO_NAMES = Set.of("i", "ok", "faq", "tv", "asap", "please", "hi", "hello");
   private static final Set<String> DIRECTIONS = Set.of("to", "into", "from", "than", "before", "after", "by", "over", "under", "towards", "onto", "versus", "behind", "beside", "above", "below");
   private static final Map<String, Integer> SMALL = spelled("zero", 0, "two", 2, "three", 3, "four", 4, "five", 5, "six", 6, "seven", 7, "eight", 8, "nine", 9, "ten", 10, "eleven", 11, "twelve", 12, "thirteen", 13, "fourteen", 14, "fifteen", 15,
       "sixteen", 16, "seventeen", 17, "eighteen", 18, "nineteen", 19, "twenty", 20, "thirty", 30, "forty", 40, "fifty", 50, "sixty", 60, "seventy", 70, "eighty", 80, "ninety", 90, "dozen", 12);
@@ -60,13 +64,13 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
   static Wording of(String raw) {
     String text = Normalizer.normalize(raw, Normalizer.Form.NFKC).replace('’', '\'').replace('‘', '\'');
     Reader reader = new Reader();
-    reader.read(text);
+    reader.read(COUNTRIES.matcher(text).replaceAll(found -> found.group(1) == null && found.group(2) == null ? "UK" : "USA"));
     Set<String> quoted = new HashSet<>();
     for (Matcher quotes = QUOTED.matcher(text); quotes.find();) {
       String inside = quotes.group(1) != null ? quotes.group(1) : quotes.group(2) != null ? quotes.group(2) : quotes.group(3);
       quoted.add(inside.strip().toLowerCase(Locale.ROOT));
     }
-    return new Wording(List.copyOf(reader.numbers), Set.copyOf(reader.names), reader.denials, form(reader.plain), reader.contrasts, List.copyOf(reader.words), Set.copyOf(reader.all), Set.copyOf(reader.towards), Set.copyOf(quoted));
+    return new Wording(List.copyOf(reader.numbers), Set.copyOf(reader.names), reader.denials, form(reader.plain), reader.contrasts, List.copyOf(reader.words), Set.copyOf(reader.all), Set.copyOf(reader.towards), Set.copyOf(quoted), List.copyOf(reader.plain));
   }
 
   private static final class Reader {
@@ -164,7 +168,7 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
         numbers.add("u:" + unit(token, lower));
         return;
       }
-      boolean marked = identifier(token) || capitalsMean && Character.isUpperCase(c) && (!firstOfSentence || token.length() > 1 && token.equals(token.toUpperCase(Locale.ROOT))) && !lower.equals("i");
+      boolean marked = identifier(token) || capitalsMean && Character.isUpperCase(c) && (!firstOfSentence || token.length() > 1 && token.equals(token.toUpperCase(Locale.ROOT))) && !NO_NAMES.contains(lower);
       if (marked) {
         names.add(lower);
       }

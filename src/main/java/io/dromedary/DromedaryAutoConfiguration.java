@@ -77,6 +77,7 @@ import org.springframework.context.annotation.Scope;
     RedisWiring.class,
     RateLimitWiring.class,
     Tenants.class,
+    QueueWiring.class,
     Trials.class,
     Learners.class,
 })

@@ -5,6 +5,7 @@ import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.ConfigPart;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
+import io.dromedary.chat.Policy;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Secret;
@@ -41,6 +42,9 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
 
   /** Names a project of an open gateway; means nothing once keys do. */
   public static final String PROJECT_HEADER = "x-dromedary-project";
+
+  /** A project that an entry's settings name. No header has such a name, so that no message can. */
+  public static final String CONFIGURED_PROJECT = ":project";
 
   private static final Logger LOG = LoggerFactory.getLogger(CallerRegistry.class);
   private static final Caller ADMIN = new Caller("admin", "admin-token", true, Set.of());
@@ -335,6 +339,10 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
    * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 403 for a key that may not be used at this entry; 400 for an odd {@code x-dromedary-project} at an open gateway
    */
   public Caller identify(Inbound in) {
+    String configured = in.header(CONFIGURED_PROJECT);
+    if (configured != null) {
+      return ofProject(configured);
+    }
     if (!closed) {
       return open(in.header(PROJECT_HEADER));
     }
@@ -363,6 +371,18 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
   private static String endpoint(Inbound in) {
     String path = in.path();
     return path.isEmpty() ? in.entry() : path.startsWith("/v1/") ? path.substring(4) : path;
+  }
+
+  /** An entry whose project the settings name, such as a queue of its own. @throws Problem 401 when there is no such project (any more) */
+  private Caller ofProject(String id) {
+    if (!closed) {
+      return open(id);
+    }
+    Project project = version.callers().project(id);
+    if (project == null) {
+      throw Problem.unauthorized();
+    }
+    return new Caller(project.id(), "", false, project.tags(), project.org(), "", Policy.of(project.profile(), project.rule()));
   }
 
   private static Caller open(@Nullable String project) {

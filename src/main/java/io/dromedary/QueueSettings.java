@@ -1,0 +1,18 @@
+package io.dromedary;
+
+import java.time.Duration;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+
+/** The settings under {@code dromedary.queues}; see {@code config/application.yaml} for units and effects. */
+@ConfigurationProperties("dromedary.queues")
+record QueueSettings(@DefaultValue("64") int threads, @DefaultValue("1s") Duration retryPause, @DefaultValue Kafka kafka) {
+
+  /** Off while {@code brokers} is empty. */
+  record Kafka(@DefaultValue("") String brokers, @DefaultValue("llm.requests") String requests, @DefaultValue("llm.replies") String replies, @DefaultValue("llm.requests.dlq") String deadLetters,
+      @DefaultValue("dromedary") String group, @DefaultValue("") String project, @DefaultValue("1") int consumers, @DefaultValue("64") int batch, @DefaultValue("10m") Duration maxPollInterval) {
+    boolean on() {
+      return !brokers.isBlank();
+    }
+  }
+}

@@ -78,6 +78,7 @@ import org.springframework.context.annotation.Scope;
     RateLimitWiring.class,
     Tenants.class,
     QueueWiring.class,
+    JmsWiring.class,
     Trials.class,
     Learners.class,
 })

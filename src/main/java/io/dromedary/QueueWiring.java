@@ -87,6 +87,10 @@ class QueueWiring {
             count("kafka", desk, meters);
             takeFromKafka(context, settings.kafka(), gateway.limits().maxBodyBytes());
           }
+          if (settings.jms().on()) {
+            count("jms", desk, meters);
+            takeFromJms(context, settings.jms());
+          }
         } catch (Exception e) {
           throw new IllegalStateException("a queue's routes cannot be started; check dromedary.queues", e);
         }
@@ -100,6 +104,12 @@ class QueueWiring {
         .parameter("group", kafka.group()).parameter("consumers", kafka.consumers()).parameter("batch", kafka.batch()).parameter("maxPollIntervalMs", kafka.maxPollInterval().toMillis())
         .parameter("longest", maxBodyBytes + FRAME).add();
     LOG.info("requests are taken from Kafka topic {}, replies go to {}", kafka.requests(), kafka.replies());
+  }
+
+  private static void takeFromJms(CamelContext context, QueueSettings.Jms jms) throws Exception {
+    TemplatedRouteBuilder.builder(context, "take-from-jms").routeId("take-from-jms")
+        .parameter("requests", jms.requests()).parameter("replies", jms.replies().isBlank() ? jms.deadLetters() : jms.replies()).parameter("deadLetters", jms.deadLetters()).parameter("consumers", jms.consumers()).add();
+    LOG.info("requests are taken from JMS queue {}", jms.requests());
   }
 
   private static void count(String entry, QueueDesk desk, MeterRegistry meters) {

@@ -48,6 +48,7 @@ public final class QueueMessage {
   private int status;
   private Map<String, String> replyHeaders = Map.of();
   private byte[] reply = new byte[0];
+  private boolean addressed = true;
   private volatile boolean done;
 
   /**
@@ -174,6 +175,22 @@ public final class QueueMessage {
 
   public byte @Nullable [] getKey() {
     return key;
+  }
+
+  /** JMS's key as the text that it is, null for none. */
+  public @Nullable String getCorrelation() {
+    return key == null ? null : new String(key, StandardCharsets.UTF_8);
+  }
+
+  /** Does it say itself where its reply goes? */
+  public boolean isAddressed() {
+    return addressed;
+  }
+
+  /** Its reply goes where the settings say. */
+  public QueueMessage withoutAddress() {
+    addressed = false;
+    return this;
   }
 
   Duration pause() {

@@ -26,6 +26,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -299,6 +300,29 @@ class KafkaEntryTest {
 
   private static JsonNode spent() {
     return gateway.get("/v1/usage", "authorization", "Bearer " + KEY).json().path("total");
+  }
+
+  @Tag("M10")
+  @Tag("F10")
+  @Test
+  void a_rebalance_in_the_midst_loses_nothing_and_pays_nothing_twice() {
+    openai.mood(Mood.SLOW).delay(Duration.ofMillis(100));
+    for (int i = 0; i < 400; i++) {
+      send("move-" + i, Gateway.request(MODEL, "moved " + i));
+    }
+    await().atMost(Duration.ofSeconds(60)).until(() -> !in(REPLIES).isEmpty());
+    // another member takes half of the partitions, reads, commits nothing and goes away again
+    try (KafkaConsumer<byte[], byte[]> other = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "dromedary",
+        ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false, ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName()), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+      other.subscribe(List.of(REQUESTS));
+      await().atMost(Duration.ofSeconds(60)).until(() -> {
+        other.poll(Duration.ofMillis(100));
+        return !other.assignment().isEmpty();
+      });
+    }
+    await().atMost(Duration.ofSeconds(120)).until(() -> in(REPLIES).stream().map(KafkaEntryTest::key).distinct().count() == 400);
+    assertThat(openai.calls()).isEqualTo(400);
+    assertThat(in(DEAD)).isEmpty();
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.dromedary;
 
 import io.dromedary.camel.JmsRequest;
+import io.dromedary.queue.Seal;
 import jakarta.jms.ConnectionFactory;
 import jakarta.jms.JMSException;
 import org.apache.activemq.artemis.jms.client.ActiveMQConnectionFactory;
@@ -18,8 +19,8 @@ import org.springframework.context.annotation.Configuration;
 @ConditionalOnClass(name = "jakarta.jms.Message")
 class JmsWiring {
   @Bean
-  JmsRequest jmsRequest(QueueSettings settings, DromedarySettings gateway) {
-    return new JmsRequest(settings.jms().project(), !settings.jms().replies().isBlank(), gateway.limits().maxBodyBytes());
+  JmsRequest jmsRequest(QueueSettings settings, DromedarySettings gateway, Seal seal) {
+    return new JmsRequest(settings.jms().project(), !settings.jms().replies().isBlank(), gateway.limits().maxBodyBytes(), seal);
   }
 
   /** Stopped after the routes that consume from it, not by the order of beans. */

@@ -6,7 +6,10 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 
 /** The settings under {@code dromedary.queues}; see {@code config/application.yaml} for units and effects. */
 @ConfigurationProperties("dromedary.queues")
-record QueueSettings(@DefaultValue("64") int threads, @DefaultValue("1s") Duration retryPause, @DefaultValue Kafka kafka, @DefaultValue Jms jms) {
+record QueueSettings(@DefaultValue("64") int threads, @DefaultValue("1s") Duration retryPause, @DefaultValue Replay replay, @DefaultValue Kafka kafka, @DefaultValue Jms jms) {
+
+  /** Of dead letters: how often by the clock (zero: never), how many are looked at in one go, how often one may be put back. */
+  record Replay(@DefaultValue("0s") Duration every, @DefaultValue("1000") int most, @DefaultValue("3") int times) {}
 
   /** Off while {@code brokers} is empty. */
   record Kafka(@DefaultValue("") String brokers, @DefaultValue("llm.requests") String requests, @DefaultValue("llm.replies") String replies, @DefaultValue("llm.requests.dlq") String deadLetters,

@@ -1,16 +1,23 @@
 package io.dromedary;
 
+import io.dromedary.access.AdminToken;
+import io.dromedary.camel.JmsDeadLetters;
 import io.dromedary.camel.KafkaBatch;
+import io.dromedary.camel.KafkaDeadLetters;
 import io.dromedary.camel.NoHeadersIn;
 import io.dromedary.camel.QueueAnswer;
 import io.dromedary.camel.QueueReply;
 import io.dromedary.client.Problems;
 import io.dromedary.client.chatcompletions.ErrorFormat;
+import io.dromedary.queue.DeadLetters;
 import io.dromedary.queue.QueueDesk;
+import io.dromedary.queue.Seal;
 import io.dromedary.server.Readiness;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.jms.ConnectionFactory;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -50,8 +57,13 @@ class QueueWiring {
   }
 
   @Bean
-  KafkaBatch kafkaBatch(QueueSettings settings) {
-    return new KafkaBatch(settings.kafka().project());
+  Seal queueSeal(AdminToken adminToken) {
+    return new Seal(adminToken.value().value().getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Bean
+  KafkaBatch kafkaBatch(QueueSettings settings, Seal seal) {
+    return new KafkaBatch(settings.kafka().project(), seal);
   }
 
   @Bean
@@ -73,7 +85,12 @@ class QueueWiring {
   }
 
   @Bean
-  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, MeterRegistry meters) {
+  DeadLetters deadLetters(QueueSettings settings) {
+    return new DeadLetters(settings.replay().most(), settings.replay().times());
+  }
+
+  @Bean
+  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters) {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
@@ -85,11 +102,14 @@ class QueueWiring {
         try {
           if (settings.kafka().on()) {
             count("kafka", desk, meters);
-            takeFromKafka(context, settings.kafka(), gateway.limits().maxBodyBytes());
+            takeFromKafka(context, settings.kafka(), gateway.limits().maxBodyBytes(), letters);
           }
           if (settings.jms().on()) {
             count("jms", desk, meters);
-            takeFromJms(context, settings.jms());
+            takeFromJms(context, settings.jms(), letters);
+          }
+          if (!settings.replay().every().isZero()) {
+            TemplatedRouteBuilder.builder(context, "replay-by-clock").routeId("replay-by-clock").parameter("period", settings.replay().every().toMillis()).add();
           }
         } catch (Exception e) {
           throw new IllegalStateException("a queue's routes cannot be started; check dromedary.queues", e);
@@ -98,17 +118,20 @@ class QueueWiring {
     };
   }
 
-  private static void takeFromKafka(CamelContext context, QueueSettings.Kafka kafka, int maxBodyBytes) throws Exception {
+  private static void takeFromKafka(CamelContext context, QueueSettings.Kafka kafka, int maxBodyBytes, DeadLetters letters) throws Exception {
     TemplatedRouteBuilder.builder(context, "take-from-kafka").routeId("take-from-kafka")
         .parameter("brokers", kafka.brokers()).parameter("requests", kafka.requests()).parameter("replies", kafka.replies()).parameter("deadLetters", kafka.deadLetters())
         .parameter("group", kafka.group()).parameter("consumers", kafka.consumers()).parameter("batch", kafka.batch()).parameter("maxPollIntervalMs", kafka.maxPollInterval().toMillis())
         .parameter("longest", maxBodyBytes + FRAME).add();
+    letters.add(new KafkaDeadLetters(context, kafka.brokers(), kafka.requests(), kafka.deadLetters(), kafka.group(), maxBodyBytes + FRAME));
     LOG.info("requests are taken from Kafka topic {}, replies go to {}", kafka.requests(), kafka.replies());
   }
 
-  private static void takeFromJms(CamelContext context, QueueSettings.Jms jms) throws Exception {
+  private static void takeFromJms(CamelContext context, QueueSettings.Jms jms, DeadLetters letters) throws Exception {
     TemplatedRouteBuilder.builder(context, "take-from-jms").routeId("take-from-jms")
         .parameter("requests", jms.requests()).parameter("replies", jms.replies().isBlank() ? jms.deadLetters() : jms.replies()).parameter("deadLetters", jms.deadLetters()).parameter("consumers", jms.consumers()).add();
+    ConnectionFactory connections = context.getRegistry().lookupByNameAndType("queueConnections", ConnectionFactory.class);
+    letters.add(new JmsDeadLetters(connections, jms.requests(), jms.deadLetters(), !jms.replies().isBlank()));
     LOG.info("requests are taken from JMS queue {}", jms.requests());
   }
 

@@ -1,9 +1,12 @@
 package io.dromedary.camel;
 
 import io.dromedary.queue.QueueMessage;
+import io.dromedary.queue.Seal;
 import jakarta.jms.BytesMessage;
 import jakarta.jms.JMSException;
 import jakarta.jms.Message;
+import jakarta.jms.Queue;
+import jakarta.jms.TemporaryQueue;
 import jakarta.jms.TextMessage;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
@@ -25,16 +28,18 @@ public final class JmsRequest implements Processor {
   private final String project;
   private final boolean repliesElsewhere;
   private final int longest;
+  private final Seal seal;
 
   /**
    * @param project whose all messages are, "" when each says it by a key
    * @param repliesElsewhere is there a queue for replies to messages that name none?
    * @param longest the longest body that is read
    */
-  public JmsRequest(String project, boolean repliesElsewhere, int longest) {
+  public JmsRequest(String project, boolean repliesElsewhere, int longest, Seal seal) {
     this.project = project;
     this.repliesElsewhere = repliesElsewhere;
     this.longest = longest;
+    this.seal = seal;
   }
 
   @Override
@@ -78,9 +83,13 @@ public final class JmsRequest implements Processor {
         }
       }
     }
+    headers.remove(QueueMessage.REPLY_QUEUE);
+    if (jms.getJMSReplyTo() instanceof Queue queue && !(queue instanceof TemporaryQueue)) {
+      headers.put(QueueMessage.REPLY_QUEUE, queue.getQueueName());
+    }
     String correlation = jms.getJMSCorrelationID();
     byte @Nullable [] key = correlation == null ? null : correlation.getBytes(StandardCharsets.UTF_8);
-    QueueMessage message = new QueueMessage("jms", String.valueOf(jms.getJMSMessageID()), key, body, refusal, headers, project);
+    QueueMessage message = new QueueMessage("jms", String.valueOf(jms.getJMSMessageID()), key, body, refusal, headers, project, seal);
     return addressed ? message : message.withoutAddress();
   }
 

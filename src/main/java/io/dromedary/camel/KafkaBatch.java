@@ -1,6 +1,7 @@
 package io.dromedary.camel;
 
 import io.dromedary.queue.QueueMessage;
+import io.dromedary.queue.Seal;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -24,10 +25,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaBatch implements Processor {
   private final String project;
+  private final Seal seal;
 
   /** @param project whose all messages are, "" when each says it by a key */
-  public KafkaBatch(String project) {
+  public KafkaBatch(String project, Seal seal) {
     this.project = project;
+    this.seal = seal;
   }
 
   /** What was polled, in the order of the partitions, and as lanes. */
@@ -81,7 +84,7 @@ public final class KafkaBatch implements Processor {
     if (body == null) {
       refusal = "the record has no value";
     }
-    return new QueueMessage("kafka", place, (byte[]) record.getHeader(KafkaConstants.KEY), body == null ? new byte[0] : body, refusal, headers, project);
+    return new QueueMessage("kafka", place, (byte[]) record.getHeader(KafkaConstants.KEY), body == null ? new byte[0] : body, refusal, headers, project, seal);
   }
 
   /**

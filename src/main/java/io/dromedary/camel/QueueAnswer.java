@@ -1,5 +1,6 @@
 package io.dromedary.camel;
 
+import io.dromedary.chat.Caller;
 import io.dromedary.client.Reply;
 import io.dromedary.client.chatcompletions.Replies;
 import io.dromedary.limit.Taken;
@@ -29,7 +30,7 @@ public final class QueueAnswer implements AggregationStrategy {
       if (chat.getVariable("limits") instanceof Taken taken) {
         headers.putAll(taken.headers());
       }
-      desk.failed(message, thrown, headers);
+      desk.failed(message, thrown, headers, chat.getVariable("caller", Caller.class));
     } else if (chat.getMessage().getBody() instanceof Reply.Whole whole) {
       // what was answered before goes no way out of its own
       desk.answered(message, whole.status(), whole.headers(), whole.body());

@@ -1,5 +1,6 @@
 package io.dromedary.queue;
 
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.Problem;
 import java.time.Duration;
 import java.util.Map;
@@ -9,6 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -109,8 +111,15 @@ public final class QueueDesk {
     (status < 400 ? of.answered : of.refused).increment();
   }
 
-  /** It brought no answer: what now? */
-  public void failed(QueueMessage message, Throwable thrown, Map<String, String> headers) {
+  /**
+   * It brought no answer: what now?
+   *
+   * @param caller who asked, null when that is not known
+   */
+  public void failed(QueueMessage message, Throwable thrown, Map<String, String> headers, @Nullable Caller caller) {
+    if (caller != null && !caller.keyId().isEmpty()) {
+      message.asked(caller.project() + "/" + caller.keyId());
+    }
     Problem why = problem.apply(thrown);
     String code = String.valueOf(why.code());
     if (WAITS.contains(code) && !Boolean.FALSE.equals(why.shouldRetry())) {

@@ -21,15 +21,23 @@ import org.jspecify.annotations.Nullable;
 public final class QueueMessage {
   public static final String IDEMPOTENCY_KEY = "idempotency-key";
   public static final String REQUEST_ID = "x-request-id";
+  /** The queue that a JMS reply goes to, for a dead letter that is put back. */
+  public static final String REPLY_QUEUE = "x-dromedary-reply-queue";
   /** How often a dead letter was put back. */
   public static final String REPLAYS = "x-dromedary-replays";
-  /** A project that the settings name, not the message: no header has such a name. */
-  public static final String PROJECT = ":project";
+  /** Whose it is by the settings or by a seal, not by a key: no header has such a name. */
+  public static final String CALLER = ":caller";
 
+  private static final String SEALED_CALLER = "x-dromedary-sealed-caller";
+  private static final String SEAL = "x-dromedary-seal";
+
+  private static final Set<String> OURS = Set.of(REQUEST_ID, REPLY_QUEUE, REPLAYS, SEALED_CALLER, SEAL);
   private static final Set<String> KEYS = Set.of("authorization", "x-api-key", "api-key");
   private static final String PREFIX = "x-dromedary-";
   private static final String DEAD = "x-dromedary-dead-";
   private static final int LONGEST_VALUE = 1_024;
+
+  private static final String REPLAYABLE = DEAD + "replayable";
 
   private enum State { OPEN, WAITING, ANSWERED, DEAD }
 
@@ -39,8 +47,9 @@ public final class QueueMessage {
   private final byte[] body;
   private final @Nullable String refusal;
   private final Map<String, String> headers;
-  private final String project;
+  private final Seal seal;
   private final String idempotencyKey;
+  private final String caller;
   private State state = State.OPEN;
   private int tries;
   private Duration pause = Duration.ZERO;
@@ -49,6 +58,7 @@ public final class QueueMessage {
   private Map<String, String> replyHeaders = Map.of();
   private byte[] reply = new byte[0];
   private boolean addressed = true;
+  private String askedBy = "";
   private volatile boolean done;
 
   /**
@@ -59,14 +69,15 @@ public final class QueueMessage {
    * @param refusal why it cannot be read, null if it can
    * @param headers as the queue has them, names in lower case; all but an allow-list is dropped
    * @param project whose it is by the settings, "" when the message says it by a key
+   * @param seal proves whose a dead letter was that was put back
    */
-  public QueueMessage(String entry, String place, byte @Nullable [] key, byte[] body, @Nullable String refusal, Map<String, String> headers, String project) {
+  public QueueMessage(String entry, String place, byte @Nullable [] key, byte[] body, @Nullable String refusal, Map<String, String> headers, String project, Seal seal) {
     this.entry = entry;
     this.place = place;
     this.key = key;
     this.body = body;
     this.refusal = refusal;
-    this.project = project;
+    this.seal = seal;
     Map<String, String> kept = new HashMap<>(8);
     headers.forEach((name, value) -> {
       boolean known = KEYS.contains(name) || name.equals(REQUEST_ID) || name.startsWith(PREFIX) && !name.startsWith(DEAD);
@@ -77,6 +88,8 @@ public final class QueueMessage {
     });
     this.headers = Map.copyOf(kept);
     this.idempotencyKey = idempotencyKey();
+    String sealed = this.headers.getOrDefault(SEALED_CALLER, "");
+    this.caller = !project.isEmpty() ? project : !sealed.isEmpty() && seal.fits(this.headers.get(SEAL), sealed, idempotencyKey, body) ? sealed : "";
   }
 
   private String idempotencyKey() {
@@ -105,10 +118,10 @@ public final class QueueMessage {
   /** What the ingress lets through: the words that mean something at every entry. */
   public Map<String, String> metadata() {
     Map<String, String> metadata = new HashMap<>(headers);
-    metadata.remove(REQUEST_ID);
+    metadata.keySet().removeAll(OURS);
     metadata.put(IDEMPOTENCY_KEY, idempotencyKey);
-    if (!project.isEmpty()) {
-      metadata.put(PROJECT, project);
+    if (!caller.isEmpty()) {
+      metadata.put(CALLER, caller);
     }
     return metadata;
   }
@@ -145,6 +158,11 @@ public final class QueueMessage {
   void dies(Problem why) {
     this.state = State.DEAD;
     this.problem = why;
+  }
+
+  /** Who asked, by {@code project/key}: its dead letter is sealed with that. */
+  void asked(String by) {
+    askedBy = by;
   }
 
   void settled() {
@@ -237,6 +255,12 @@ public final class QueueMessage {
   public Map<String, String> letterHeaders() {
     Map<String, String> all = new LinkedHashMap<>(headers);
     all.keySet().removeAll(KEYS);
+    // a replay is the same request, also when it had no key but its place
+    all.put(IDEMPOTENCY_KEY, idempotencyKey);
+    if (!askedBy.isEmpty()) {
+      all.put(SEALED_CALLER, askedBy);
+      all.put(SEAL, seal.of(askedBy, idempotencyKey, body));
+    }
     Problem why = problem == null ? Problem.internal("it was given up") : problem;
     all.put(DEAD + "code", String.valueOf(why.code()));
     all.put(DEAD + "reason", plain(String.valueOf(why.getMessage())));
@@ -245,8 +269,29 @@ public final class QueueMessage {
     all.put(DEAD + "from", place);
     all.put(DEAD + "bytes", Integer.toString(body.length));
     // 5xx: what failed is not in the message
-    all.put(DEAD + "replayable", Boolean.toString(why.status() >= 500));
+    all.put(REPLAYABLE, Boolean.toString(why.status() >= 500));
     return all;
+  }
+
+  /**
+   * The headers to put a dead letter back with, names in lower case.
+   *
+   * @return null when it stays where it is: what is wrong is in the message, or it was put back often enough
+   */
+  public static @Nullable Map<String, String> again(Map<String, String> letter, int most) {
+    int replays;
+    try {
+      replays = Integer.parseInt(letter.getOrDefault(REPLAYS, "0"));
+    } catch (NumberFormatException e) {
+      return null;
+    }
+    if (!"true".equals(letter.get(REPLAYABLE)) || replays < 0 || replays >= most) {
+      return null;
+    }
+    Map<String, String> headers = new LinkedHashMap<>(letter);
+    headers.keySet().removeIf(name -> name.startsWith(DEAD));
+    headers.put(REPLAYS, Integer.toString(replays + 1));
+    return headers;
   }
 
   private static String plain(String text) {

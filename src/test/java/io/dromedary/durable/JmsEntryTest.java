@@ -2,6 +2,7 @@ package io.dromedary.durable;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -21,6 +22,7 @@ import jakarta.jms.TextMessage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.activemq.artemis.core.config.impl.ConfigurationImpl;
@@ -197,6 +199,24 @@ class JmsEntryTest {
       assertThat(letter.getStringProperty("x_dromedary_dead_tries")).isEqualTo("3");
       assertThat(letter.getJMSCorrelationID()).isEqualTo("fails");
       assertThat(openai.calls()).isEqualTo(3);
+    }
+  }
+
+  @Tag("F10")
+  @Test
+  void a_dead_letter_that_may_work_now_is_put_back_and_answered_where_it_said() throws JMSException {
+    try (JMSContext jms = core()) {
+      Destination replies = jms.createQueue("my.replies");
+      openai.mood(Mood.DOWN);
+      jms.createProducer().send(jms.createQueue(REQUESTS), ask(jms, replies, "comes-back", Gateway.request(MODEL, "later")));
+      await().atMost(Duration.ofSeconds(30)).until(() -> openai.calls() == 3);
+      openai.mood(Mood.WELL);
+      await().atMost(Duration.ofSeconds(30)).until(() -> gateway.admin("/admin/dead-letters/replay", "{}").json().at("/jms/replayed").asInt() == 1);
+      try (var consumer = jms.createConsumer(replies)) {
+        Message reply = consumer.receive(SOON);
+        assertThat(json(reply).has("choices")).isTrue();
+        assertThat(reply.getJMSCorrelationID()).isEqualTo("comes-back");
+      }
     }
   }
 

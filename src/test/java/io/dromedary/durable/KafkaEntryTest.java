@@ -325,6 +325,28 @@ class KafkaEntryTest {
     assertThat(in(DEAD)).isEmpty();
   }
 
+  @Tag("F10")
+  @Test
+  void a_dead_letter_that_may_work_now_is_put_back_as_its_senders_and_one_that_cannot_stays() {
+    openai.mood("gpt-4.1", Mood.DOWN);
+    send("comes-back", Gateway.request("openai/gpt-4.1", "later"), "x-request-id", "their-id-9");
+    send("forged", Json.bytes(Gateway.request(MODEL, "as somebody else")), "x-dromedary-sealed-caller", "by-kafka/k", "x-dromedary-seal", "0".repeat(64));
+    send("unreadable", "{".getBytes(UTF_8), "Authorization", "Bearer " + KEY);
+    assertThat(header(letter("comes-back"), "x-dromedary-sealed-caller")).isEqualTo("by-kafka/k");
+    assertThat(header(letter("forged"), "x-dromedary-dead-code")).isEqualTo("invalid_api_key");
+    letter("unreadable");
+    openai.mood("gpt-4.1", Mood.WELL);
+    JsonNode outcome = gateway.admin("/admin/dead-letters/replay", "{}").json();
+    assertThat(outcome.at("/kafka/replayed").asInt()).as(outcome.toString()).isPositive();
+    ConsumerRecord<byte[], byte[]> reply = reply("comes-back");
+    assertThat(header(reply, "x-dromedary-status")).isEqualTo("200");
+    assertThat(header(reply, "x-request-id")).isEqualTo("their-id-9");
+    assertThat(gateway.get("/v1/requests/" + header(reply, "x-dromedary-request-id"), "authorization", "Bearer " + KEY).json().path("project").asText()).isEqualTo("by-kafka");
+    assertThat(gateway.admin("/admin/dead-letters/replay", "{}").json().at("/kafka/replayed").asInt()).as("once is enough").isZero();
+    assertThat(gateway.admin("/admin/dead-letters/replay", "{'most':0}").status()).isEqualTo(400);
+    assertThat(gateway.post("/admin/dead-letters/replay", "{}", "authorization", "Bearer " + KEY).status()).isEqualTo(401);
+  }
+
   @Test
   void its_counts_are_among_the_metrics() {
     send("counted", Gateway.request(MODEL, "count me"));

@@ -138,7 +138,7 @@ class ProviderWiring {
   }
 
   /** Has the account a key, or AWS credentials to sign with? */
-  private static boolean keyed(DromedarySettings.Provider own) {
+  static boolean keyed(DromedarySettings.Provider own) {
     return !own.apiKey().isBlank() || AwsIdentity.named(own.identity()).found(System.getenv(), Path.of(System.getProperty("user.home", "")));
   }
 

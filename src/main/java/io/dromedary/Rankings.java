@@ -2,6 +2,7 @@ package io.dromedary;
 
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
@@ -28,7 +29,7 @@ class Rankings {
   private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
-  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
+  static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
   Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {
@@ -50,8 +51,8 @@ class Rankings {
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality, tariff);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */

@@ -11,6 +11,7 @@ import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.catalog.Topic;
 import io.dromedary.chat.Caller;
@@ -53,14 +54,16 @@ public final class CandidateRanking {
   private final ExpectedLatency latency;
   private final ExpectedQuality quality;
   private final Sessions sessions;
+  private final Tariff tariff;
 
   /** By the catalogue's prior quality. */
   public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
-    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR);
+    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR, Tariff.LISTED);
   }
 
   /** Catalogue and policy are asked at every request, so that a reload takes effect. */
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality) {
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff) {
+    this.tariff = tariff;
     this.sessions = new Sessions(policy);
     this.catalogue = catalogue;
     this.policy = policy;
@@ -396,7 +399,7 @@ public final class CandidateRanking {
     }
 
     Entry entry(Model model, String why) {
-      Price price = model.price(request.receivedAt());
+      Price price = tariff.marginal(model, model.price(request.receivedAt()));
       return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
     }
 

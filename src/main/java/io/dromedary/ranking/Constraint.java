@@ -3,8 +3,10 @@ package io.dromedary.ranking;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -43,11 +45,50 @@ enum Constraint {
   }
 
   /** The facts that models are checked against. */
-  record Check(RoutingOptions options, Needs needs, ProviderStates states, Policy policy, boolean schemaIsNative) {}
+  record Check(RoutingOptions options, Needs needs, ProviderStates states, Policy policy, boolean schemaIsNative, ChatRequest request) {
+    /** What the model is known not to take, else what its wire format would leave out (T5). */
+    @Nullable String parameterNotTaken(Model model) {
+      String known = needs.parameterNotTaken(model);
+      return known == null ? states.parameterNotTaken(request, model) : known;
+    }
+  }
 
-  /** The first constraint that a model does not meet, null if it meets all. */
-  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+  /** Those that any model can break, in the order of checking: most requests demand little, and a hundred models are soon looked at. */
+  static Constraint[] relevant(Check check) {
+    RoutingOptions options = check.options();
+    Needs needs = check.needs();
+    List<Constraint> relevant = new ArrayList<>(ALL.length);
     for (Constraint constraint : ALL) {
+      boolean demanded = switch (constraint) {
+        case PROVIDER_ACTIVE, CHAT, CONTEXT -> true;
+        case POLICY -> !check.policy().equals(Policy.OPEN);
+        case PROVIDER_ONLY -> !options.only().isEmpty();
+        case PROVIDER_IGNORE -> !options.ignore().isEmpty();
+        case TOOLS -> needs.tools();
+        case VISION -> needs.vision();
+        case PDF -> needs.pdf();
+        case AUDIO -> needs.audio();
+        case JSON_SCHEMA -> needs.jsonSchema();
+        case PARAMETERS -> options.requireParameters();
+        case MAX_OUTPUT -> needs.maxOutputTokens() > 0;
+        case TAGS -> !options.requireTags().isEmpty();
+        case MIN_CONTEXT -> options.minContext() > 0;
+        case MIN_QUALITY -> options.minQuality() > 0;
+        case MAX_LATENCY -> options.maxLatencyMs() > 0;
+        case MAX_PRICE -> options.maxPromptRate() >= 0 || options.maxCompletionRate() >= 0;
+        case MAX_RATE -> options.maxRate() >= 0;
+        case MAX_COST -> options.maxCost() != null;
+      };
+      if (demanded) {
+        relevant.add(constraint);
+      }
+    }
+    return relevant.toArray(Constraint[]::new);
+  }
+
+  /** The first of these constraints that a model does not meet, null if it meets all. */
+  static @Nullable Constraint firstBroken(Constraint[] relevant, Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+    for (Constraint constraint : relevant) {
       if (!constraint.met(model, price, expectedCost, latencyMs, quality, check)) {
         return constraint;
       }
@@ -69,7 +110,7 @@ enum Constraint {
       case PDF -> !needs.pdf() || model.can(Capability.PDF);
       case AUDIO -> !needs.audio() || model.can(Capability.AUDIO);
       case JSON_SCHEMA -> !needs.jsonSchema() || !check.schemaIsNative() || model.can(Capability.JSON_SCHEMA);
-      case PARAMETERS -> !options.requireParameters() || needs.parameterNotTaken(model) == null;
+      case PARAMETERS -> !options.requireParameters() || check.parameterNotTaken(model) == null;
       case CONTEXT -> model.contextTokens() == 0 || needs.inputTokens() <= model.contextTokens();
       case MAX_OUTPUT -> model.maxOutputTokens() == 0 || needs.maxOutputTokens() <= model.maxOutputTokens();
       case TAGS -> options.requireTags().isEmpty() || model.tags().containsAll(options.requireTags());
@@ -97,7 +138,7 @@ enum Constraint {
       case PDF -> "takes no files";
       case AUDIO -> "takes no audio";
       case JSON_SCHEMA -> "has no json_schema output";
-      case PARAMETERS -> "does not take " + check.needs().parameterNotTaken(model);
+      case PARAMETERS -> "does not take " + check.parameterNotTaken(model);
       case CONTEXT -> "reads " + model.contextTokens() + " tokens, the input is about " + check.needs().inputTokens();
       case MAX_OUTPUT -> "writes at most " + model.maxOutputTokens() + " tokens, asked are " + check.needs().maxOutputTokens();
       case TAGS -> "lacks the tag " + String.join(", ", options.requireTags().stream().filter(tag -> !model.tags().contains(tag)).toList());

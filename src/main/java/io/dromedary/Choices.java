@@ -11,6 +11,7 @@ import io.dromedary.catalog.Reloadable;
 import io.dromedary.complexity.OnnxSettings;
 import io.dromedary.domain.TopicPolicy;
 import io.dromedary.domain.Topics;
+import io.dromedary.experiment.FeatureFlags;
 import io.dromedary.provider.local.MiniLm;
 import io.dromedary.ranking.AnswerLengths;
 import io.dromedary.ranking.Optimizer;
@@ -40,8 +41,8 @@ class Choices {
   }
 
   @Bean
-  Topics topics(Reloadable<TopicPolicy> topicPolicy) {
-    return new Topics(topicPolicy);
+  Topics topics(Reloadable<TopicPolicy> topicPolicy, FeatureFlags flags) {
+    return new Topics(topicPolicy, flags.forDomain());
   }
 
   @Bean

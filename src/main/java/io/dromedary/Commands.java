@@ -28,7 +28,7 @@ final class Commands {
   private static final int NOT_READ = 2;
 
   /** The gateway's parts, each made only when it is asked for; nothing is started, and Camel is not there. */
-  @Configuration(proxyBeanMethods = false)
+  // no @Configuration: the application scans for those, and with this one it would not serve
   @Import(DromedaryAutoConfiguration.class)
   static class Parts {
     @Bean(AbstractApplicationContext.LIFECYCLE_PROCESSOR_BEAN_NAME)

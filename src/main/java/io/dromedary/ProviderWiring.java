@@ -4,6 +4,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.ThoughtMemory;
 import io.dromedary.provider.bedrock.AwsIdentity;
 import io.dromedary.provider.local.MiniLm;
 import io.dromedary.provider.sandbox.Sandbox;
@@ -29,7 +30,7 @@ import org.springframework.context.annotation.Configuration;
 
 /** The provider accounts that take part, with their breakers and the watch over their calls. */
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties(PacingSettings.class)
+@EnableConfigurationProperties({PacingSettings.class, ThoughtSettings.class})
 class ProviderWiring {
   private static final Logger LOG = LoggerFactory.getLogger(ProviderWiring.class);
   static final String SANDBOX = "sandbox";
@@ -107,6 +108,11 @@ class ProviderWiring {
       }
     });
     return timer;
+  }
+
+  @Bean
+  ThoughtMemory thoughtMemory(ThoughtSettings settings) {
+    return new ThoughtMemory(settings.maxBytes(), settings.ttl());
   }
 
   @Bean

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -33,10 +34,17 @@ public final class Topics {
   private static final Pattern COUNTING = Pattern.compile("(?i)how (?:many|much|far|long|old)|what (?:percent|fraction|is the (?:total|average|sum|difference))");
 
   private final Supplier<TopicPolicy> policy;
+  private final Predicate<String> on;
 
   /** The policy is asked at every request, so that a reload takes effect. */
   public Topics(Supplier<TopicPolicy> policy) {
+    this(policy, domain -> true);
+  }
+
+  /** @param on whether a domain is routed by just now */
+  public Topics(Supplier<TopicPolicy> policy, Predicate<String> on) {
     this.policy = policy;
+    this.on = on;
   }
 
   /** The domains that are on. */
@@ -75,7 +83,8 @@ public final class Topics {
         }
       }
     }
-    return topic(now, count, chosen(request, now), latest);
+    String chosen = chosen(request, now);
+    return topic(now, count, chosen != null && on.test(chosen) ? chosen : null, latest);
   }
 
   private static List<JsonNode> texts(JsonNode content) {
@@ -116,7 +125,7 @@ public final class Topics {
     return null;
   }
 
-  private static Topic topic(TopicPolicy now, Terms.Count count, @Nullable String chosen, String latest) {
+  private Topic topic(TopicPolicy now, Terms.Count count, @Nullable String chosen, String latest) {
     double[] sums = count.sums();
     int domainCount = now.names().size();
     byForm(sums, domainCount, latest);
@@ -126,7 +135,7 @@ public final class Topics {
     List<Map.Entry<String, Double>> domains = new ArrayList<>(2);
     for (int i = 0; i < domainCount; i++) {
       double score = score(sums[i]);
-      if (score >= now.thresholds()[i] && sums[i] > 0 || now.names().get(i).equals(chosen)) {
+      if (score >= now.thresholds()[i] && sums[i] > 0 && on.test(now.names().get(i)) || now.names().get(i).equals(chosen)) {
         domains.add(Map.entry(now.names().get(i), score));
       }
     }

@@ -1,11 +1,15 @@
 package io.dromedary.provider;
 
+import io.dromedary.catalog.Model;
+import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +49,7 @@ public final class ProviderAccounts implements AutoCloseable {
 
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final Map<String, Boolean> inProcess = new ConcurrentHashMap<>();
+  private final Map<String, WireFormat> languages = new ConcurrentHashMap<>();
   private final CallWatch watch;
   private final Breakers breakers;
 
@@ -81,6 +86,22 @@ public final class ProviderAccounts implements AutoCloseable {
       entry.cooling = false;
     }
     return entry.cooling;
+  }
+
+  /** Says which language a provider speaks, once its route is there. */
+  void speaks(String provider, WireFormat language) {
+    languages.put(provider, language);
+  }
+
+  /** A parameter of the request that the model's provider would leave out or refuse; null if there is none, or no route to it yet. */
+  public @Nullable String parameterNotTaken(ChatRequest request, Model model) {
+    WireFormat language = languages.get(model.provider());
+    try {
+      List<String> dropped = language == null ? List.of() : language.write(request, model).dropped();
+      return dropped.isEmpty() ? null : dropped.get(0);
+    } catch (Problem refused) {
+      return refused.param();
+    }
   }
 
   /** Says whether an account that needs no key answers, as a probe found. */

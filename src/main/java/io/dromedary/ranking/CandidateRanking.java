@@ -276,7 +276,7 @@ public final class CandidateRanking {
       return null;
     }
     Entry entry = ranking.entry(judge, "judges");
-    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false);
+    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false, request);
     for (Constraint constraint : Constraint.FOR_JUDGES) {
       if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check)) {
         return null;
@@ -523,7 +523,7 @@ public final class CandidateRanking {
       this.options = RoutingOptions.of(request, policy).under(profile, policy);
       this.needs = Needs.of(request);
       this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
-      this.expectedQuality = quality.at(request, complexity);
+      this.expectedQuality = quality.at(request, complexity, occasion.topic());
     }
 
     @Nullable Usd cost(@Nullable Price price) {
@@ -677,7 +677,7 @@ public final class CandidateRanking {
 
     /** All models that may do it: those good enough by cost, then the others by quality; by the stated preference where there is one. */
     List<Suggested> suggested(long outputTokens) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), true);
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), true, request);
       List<Entry> all = standIns();
       if (all.isEmpty() && states.active(SANDBOX)) {
         models.find(SANDBOX_MODEL).ifPresent(model -> all.add(entry(model, "stands in, since no provider has a key")));
@@ -695,7 +695,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters(), request);
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -936,6 +936,7 @@ public final class CandidateRanking {
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
             filtered.example = entry.model().id() + " " + why;
+            filtered.parameter = broken == Constraint.PARAMETERS ? check.parameterNotTaken(entry.model()) : null;
           }
         }
       }
@@ -945,6 +946,11 @@ public final class CandidateRanking {
     private Problem empty(Filtered filtered) {
       if (filtered.last == null) {
         return Problem.noEligibleModel("no provider is active; set a provider's key, such as OPENAI_API_KEY");
+      }
+      if (filtered.last == Constraint.PARAMETERS && filtered.parameter != null) {
+        // the client's own word rules them out: leaving the parameter out, or the strictness, helps
+        return Problem.badField(filtered.parameter, "`" + filtered.parameter + "` is taken by none of " + filtered.considered + (filtered.considered == 1 ? " model" : " models") + ", and `provider.require_parameters` is true: "
+            + filtered.example).code("unsupported_parameter");
       }
       return Problem.noEligibleModel(filtered.last.label + " ruled out the last of " + filtered.considered + (filtered.considered == 1 ? " model: " : " models: ") + filtered.example);
     }
@@ -1020,6 +1026,8 @@ public final class CandidateRanking {
     final int considered;
     @Nullable Constraint last;
     String example = "";
+    /** What the last model that was ruled out by its parameters does not take. */
+    @Nullable String parameter;
 
     Filtered(int considered) {
       this.considered = considered;

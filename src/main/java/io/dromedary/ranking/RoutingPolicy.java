@@ -62,7 +62,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(keys);
     String scorer = root.get("scorer").text("keywords");
     if (!scorers.contains(scorer) && !(scorer.equals(BERT) && root.get("routers").get(BERT).present())) {
-      throw root.get("scorer").error("allowed are " + String.join(", ", scorers) + (scorer.equals(BERT) ? "; bert needs routers.bert" : ""));
+      throw root.get("scorer").error("allowed are " + String.join(", ", new TreeSet<>(scorers)) + (scorer.equals(BERT) ? "; bert needs routers.bert" : ""));
     }
     long maxCandidates = root.get("max-candidates").count(6, 20);
     if (maxCandidates == 0) {

@@ -52,7 +52,7 @@ class Rankings {
   }
 
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, FeatureFlags flags, Reloadable<OnnxSettings.Configured> bertScorer) {
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
     LearnedScorer learned = LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
@@ -63,7 +63,7 @@ class Rankings {
 
   @Bean
   CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, LatencyEstimates latency, ExpectedQuality expectedQuality,
-      Tariff tariff, AnswerLengths answerLengths) {
+      AnswerLengths answerLengths, Tariff tariff) {
     return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality, tariff, answerLengths);
   }
 

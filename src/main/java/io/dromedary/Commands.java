@@ -26,7 +26,7 @@ final class Commands {
   private static final int WRONG = 1;
   private static final int NOT_READ = 2;
 
-  /** The gateway's parts, each made only when it is asked for; nothing is started, and Camel is not there. No {@code @Configuration}: the application scans for those, and with this one it would not serve. */
+  /** The gateway's parts, each made only when it is asked for; nothing is started, and Camel is not there. No `@Configuration`: the application's own scan must not find it. */
   @Import(DromedaryAutoConfiguration.class)
   static class Parts {
     @Bean(AbstractApplicationContext.LIFECYCLE_PROCESSOR_BEAN_NAME)

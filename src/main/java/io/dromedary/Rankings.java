@@ -5,6 +5,7 @@ import io.dromedary.catalog.Reloadable;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.local.MiniLm;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedLatency;
@@ -13,11 +14,16 @@ import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Accountant;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import org.apache.camel.CamelContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Lazy;
@@ -28,6 +34,9 @@ class Rankings {
   private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
+  private static final String OWN_ROUTER = "config/learned-router.bin";
+  /** A request does not wait longer for its sentence vector; it is scored by its words then. */
+  private static final Duration MINILM_TIME = Duration.ofMillis(100);
   private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
@@ -40,12 +49,19 @@ class Rankings {
     return new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.get(), SCORERS));
   }
 
+  /** A file that `train` made of your own outcomes goes before the one in the jar; with `minilm: true` sentence vectors are averaged in. */
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy) {
-    LearnedScorer learned = LearnedScorer.load();
+  LearnedScorer learnedScorer(Reloadable<RoutingPolicy> routingPolicy, ObjectProvider<MiniLm> miniLm) throws IOException {
+    Path own = Path.of(OWN_ROUTER);
+    LearnedScorer learned = Files.isRegularFile(own) ? LearnedScorer.load(Files.newInputStream(own), OWN_ROUTER) : LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
     }
+    return MiniLm.present() ? learned.with(text -> routingPolicy.get().minilm() ? miniLm.getObject().vector(text, MINILM_TIME) : null) : learned;
+  }
+
+  @Bean
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, LearnedScorer learned) {
     return new ComplexityScorers(List.of(learned), () -> routingPolicy.get().scorer(), complexity -> routingPolicy.get().tiered(complexity));
   }
 
@@ -56,8 +72,8 @@ class Rankings {
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */
   @Bean
-  ExpectedQuality expectedQuality() {
-    return ExpectedQuality.PRIOR;
+  ExpectedQuality expectedQuality(LearnedScorer learned) {
+    return new TrainedQuality(learned);
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */

@@ -420,12 +420,12 @@ public final class CandidateRanking {
     private List<Entry> byCostForTier(List<Entry> entries) {
       double enough = policy.tiers().get(tier).minQuality();
       entries.sort((a, b) -> {
-        boolean aFits = a.quality() >= enough;
-        if (aFits != b.quality() >= enough) {
+        boolean aFits = a.model().quality() >= enough;
+        if (aFits != b.model().quality() >= enough) {
           return aFits ? -1 : 1;
         }
         int byCost = compareCost(a.cost(), b.cost());
-        int byQuality = Double.compare(b.quality(), a.quality());
+        int byQuality = Double.compare(b.model().quality(), a.model().quality());
         int first = aFits ? byCost : byQuality;
         int second = aFits ? byQuality : byCost;
         return first != 0 ? first : second != 0 ? second : a.model().id().compareTo(b.model().id());
@@ -452,11 +452,11 @@ public final class CandidateRanking {
     private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
       Filtered filtered = new Filtered(entries.size());
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
+        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
-          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
+          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
           drop(entry.model().id(), why);
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;

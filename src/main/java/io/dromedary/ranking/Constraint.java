@@ -40,16 +40,16 @@ enum Constraint {
   record Check(RoutingOptions options, Needs needs, ProviderStates states, boolean schemaIsNative) {}
 
   /** The first constraint that a model does not meet, null if it meets all. */
-  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
     for (Constraint constraint : ALL) {
-      if (!constraint.met(model, price, expectedCost, latencyMs, quality, check)) {
+      if (!constraint.met(model, price, expectedCost, latencyMs, check)) {
         return constraint;
       }
     }
     return null;
   }
 
-  private boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+  private boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
     RoutingOptions options = check.options();
     Needs needs = check.needs();
     return switch (this) {
@@ -67,7 +67,7 @@ enum Constraint {
       case MAX_OUTPUT -> model.maxOutputTokens() == 0 || needs.maxOutputTokens() <= model.maxOutputTokens();
       case TAGS -> options.requireTags().isEmpty() || model.tags().containsAll(options.requireTags());
       case MIN_CONTEXT -> options.minContext() <= model.contextTokens();
-      case MIN_QUALITY -> options.minQuality() <= quality;
+      case MIN_QUALITY -> options.minQuality() <= model.quality();
       case MAX_LATENCY -> options.maxLatencyMs() == 0 || latencyMs <= options.maxLatencyMs();
       case MAX_PRICE -> options.maxPromptRate() < 0 && options.maxCompletionRate() < 0
           || price != null && within(price.base().input(), options.maxPromptRate()) && within(price.base().output(), options.maxCompletionRate());
@@ -77,7 +77,7 @@ enum Constraint {
   }
 
   /** Why this model does not meet it, for people. */
-  String why(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+  String why(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
     RoutingOptions options = check.options();
     return switch (this) {
       case PROVIDER_ACTIVE -> "provider " + model.provider() + " has no key or does not answer";
@@ -94,7 +94,7 @@ enum Constraint {
       case MAX_OUTPUT -> "writes at most " + model.maxOutputTokens() + " tokens, asked are " + check.needs().maxOutputTokens();
       case TAGS -> "lacks one of the tags " + String.join(", ", options.requireTags());
       case MIN_CONTEXT -> "reads " + model.contextTokens() + " tokens, wanted are " + options.minContext();
-      case MIN_QUALITY -> "quality " + Math.round(quality * 1000) / 1000.0 + " is below " + options.minQuality();
+      case MIN_QUALITY -> "quality " + model.quality() + " is below " + options.minQuality();
       case MAX_LATENCY -> "expected after " + latencyMs + " ms, allowed are " + options.maxLatencyMs();
       case MAX_PRICE, MAX_RATE -> price == null ? "is unpriced" : "costs " + Usd.ofNanos(price.base().input()) + " / " + Usd.ofNanos(price.base().output()) + " USD per million tokens";
       case MAX_COST -> expectedCost == null ? "is unpriced" : "is expected to cost " + expectedCost + " USD, allowed are " + options.maxCost();

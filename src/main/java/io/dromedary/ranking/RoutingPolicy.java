@@ -29,10 +29,11 @@ import java.util.Set;
  * @param weak asked below it
  * @param named ids that occur in some chain
  * @param scorers kinds of scorers that there are, in the order that messages name them
+ * @param minilm whether the learned scorer averages a sentence vector in
  * @param cutOffs per scorer the four scores at which SIMPLE, MEDIUM, COMPLEX and EXPERT begin
  */
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
-    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs) {
+    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, boolean minilm) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
 
@@ -52,8 +53,8 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
    * @throws ConfigError naming file, key, value and what is allowed
    */
   public static RoutingPolicy read(byte[] yaml, String file, ModelCatalog catalogue, Set<String> scorers) {
-    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs"));
-    String scorer = root.get("scorer").text("keywords");
+    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs", "minilm"));
+    String scorer = root.get("scorer").text("learned");
     if (!scorers.contains(scorer)) {
       throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
     }
@@ -90,7 +91,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
     return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
-        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers));
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), flag(root.get("minilm")));
   }
 
   private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {
@@ -137,6 +138,14 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
       throw value.error("is no chat model");
     }
     return model.id();
+  }
+
+  private static boolean flag(ConfigNode value) {
+    String said = value.present() ? value.scalar() : "false";
+    if (!said.equals("true") && !said.equals("false")) {
+      throw value.error("must be true or false");
+    }
+    return said.equals("true");
   }
 
   private static double weight(ConfigNode value) {

@@ -10,9 +10,17 @@ import { createInterface } from 'node:readline';
 const TARGET = resolve(import.meta.dirname, '../../../target');
 const APP = join(TARGET, 'dromedary-app.jar');
 
-export const MODELS = ['openai/gpt-4o', 'anthropic/claude-sonnet-5', 'gemini/gemini-2.5-flash', 'ollama/llama3.1', 'mistral/mistral-large-latest', 'deepseek/deepseek-chat', 'groq/openai/gpt-oss-120b'];
+export const MODELS = ['openai/gpt-4o', 'anthropic/claude-sonnet-5', 'gemini/gemini-2.5-flash', 'ollama/llama3.1', 'mistral/mistral-large-latest', 'deepseek/deepseek-chat', 'groq/openai/gpt-oss-120b',
+  'azure/gpt-4o', 'bedrock/anthropic.claude-haiku-4-5-20251001-v1:0'];
 export const MODELS_OF_SCHEMAS = MODELS.filter((model) => !model.startsWith('deepseek/'));
-export const MODELS_THAT_SEE = ['openai/gpt-4o', 'anthropic/claude-sonnet-5', 'gemini/gemini-2.5-flash', 'mistral/mistral-large-latest'];
+export const MODELS_THAT_SEE = ['openai/gpt-4o', 'anthropic/claude-sonnet-5', 'gemini/gemini-2.5-flash', 'ollama/llava', 'mistral/mistral-large-latest', 'groq/meta-llama/llama-4-scout-17b-16e-instruct', 'azure/gpt-4o',
+  'bedrock/anthropic.claude-haiku-4-5-20251001-v1:0'];
+/** Those that fetch an image themselves; the others refuse its address. */
+export const MODELS_THAT_FETCH = ['openai/gpt-4o', 'anthropic/claude-sonnet-5', 'mistral/mistral-large-latest', 'azure/gpt-4o'];
+export const MODELS_THAT_EMBED = ['openai/text-embedding-3-small', 'azure/text-embedding-3-large', 'gemini/gemini-embedding-001', 'mistral/codestral-embed', 'ollama/nomic-embed-text',
+  'bedrock/amazon.titan-embed-text-v2:0', 'bedrock/cohere.embed-v4:0'];
+/** In the gateway's own process. */
+export const LOCAL_EMBEDDER = 'local/all-minilm-l6-v2';
 export const KEY = 'dk-' + randomBytes(24).toString('hex');
 export const TEXT = 'w1 w2 w3 w4 w5';
 /** A PNG of one pixel. */
@@ -23,12 +31,15 @@ let upstreams;
 let processes = [];
 let folder;
 
-const providerOf = (model) => model.slice(0, model.indexOf('/'));
+export const providerOf = (model) => model.slice(0, model.indexOf('/'));
 
 /** What this model's provider does from now on; see FakeUpstreams. */
 export async function fake(model, wish = {}) {
   await fetch(`${upstreams.control}/${providerOf(model)}`, { method: 'POST', body: JSON.stringify(wish) });
 }
+
+/** What a provider must say so that `json` is the answer to a request with a JSON Schema: Bedrock's models are made to call a tool with it. */
+export const saysJson = (model, json) => (model.startsWith('bedrock/') ? { tools: ['json_answer', json] } : { says: json });
 
 /** What became of its calls since then. */
 export async function seen(model) {
@@ -69,7 +80,8 @@ export async function start() {
     break;
   }
   const port = await freePort();
-  const env = { ...process.env, PORT: String(port), DROMEDARY_STATE_DIR: join(folder, 'data'), DATABASE_URL: '', DROMEDARY_COST_SINK: '', DROMEDARY_PROFILE: 'development' };
+  const env = { ...process.env, AZURE_OPENAI_ENDPOINT: upstreams.azure, AZURE_OPENAI_API_KEY: 'sk-test-0123456789', AZURE_OPENAI_API_VERSION: '2024-10-21', BEDROCK_BASE_URL: upstreams.bedrock,
+    AWS_BEARER_TOKEN_BEDROCK: 'sk-test-0123456789', BEDROCK_IDENTITY: 'none', BEDROCK_INFERENCE_PROFILE: 'none', PORT: String(port), DROMEDARY_STATE_DIR: join(folder, 'data'), DATABASE_URL: '', DROMEDARY_COST_SINK: '', DROMEDARY_PROFILE: 'development' };
   for (const provider of ['openai', 'anthropic', 'gemini', 'groq', 'mistral', 'deepseek', 'openrouter', 'routellm', 'ollama']) {
     env[`${provider.toUpperCase()}_API_KEY`] = provider in upstreams ? 'sk-test-0123456789' : '';
     env[`${provider.toUpperCase()}_BASE_URL`] = upstreams[provider] ?? 'http://127.0.0.1:9';

@@ -15,6 +15,11 @@ final class BundleFiles {
     if (Files.isRegularFile(beside)) {
       return Files.readAllBytes(beside);
     }
+    return packed(path);
+  }
+
+  /** The copy in the jar. */
+  static byte[] packed(String path) throws IOException {
     try (InputStream packed = BundleFiles.class.getClassLoader().getResourceAsStream(path)) {
       if (packed == null) {
         throw new FileNotFoundException(path + " is neither beside the application nor in its jar");

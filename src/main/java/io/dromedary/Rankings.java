@@ -2,6 +2,7 @@ package io.dromedary;
 
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
@@ -37,16 +38,16 @@ class Rankings {
   private static final String OWN_ROUTER = "config/learned-router.bin";
   /** A request does not wait longer for its sentence vector; it is scored by its words then. */
   private static final Duration MINILM_TIME = Duration.ofMillis(100);
-  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
+  static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
-  Reloadable<ModelCatalog> modelCatalog() {
-    return new Reloadable<>(() -> BundleFiles.read(MODELS), bytes -> ModelCatalog.read(bytes, MODELS));
+  Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {
+    return new Reloadable<>(MODELS, config.file("models.yaml"), bytes -> ModelCatalog.read(bytes, MODELS));
   }
 
   @Bean
-  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog) {
-    return new Reloadable<>(() -> BundleFiles.read(ROUTING), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.get(), SCORERS));
+  Reloadable<RoutingPolicy> routingPolicy(Reloadable<ModelCatalog> modelCatalog, ConfigSettings config) {
+    return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.draft(), SCORERS));
   }
 
   /** A file that `train` made of your own outcomes goes before the one in the jar; with `minilm: true` sentence vectors are averaged in. */
@@ -66,8 +67,8 @@ class Rankings {
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality, tariff);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */

@@ -3,47 +3,65 @@ package io.dromedary.access;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.dromedary.chat.Caller;
+import io.dromedary.chat.Globs;
+import io.dromedary.chat.Policy;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.time.Instant;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** One version of {@code callers.yaml}, validated whole: the projects and, by the start of their digest, their keys. */
+/** One version of who may ask, validated whole: the projects and, by the start of their digest, their keys. */
 final class Callers {
   private static final YAMLMapper YAML = YAMLMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
-  private static final Set<String> PROJECT_FIELDS = new TreeSet<>(Set.of("id", "tags", "keys", "limits", "budgets", "credit", "share-cache"));
-  private static final Set<String> KEY_FIELDS = new TreeSet<>(Set.of("id", "sha256", "expires", "revoked"));
 
-  /** A key that may be shown. */
-  record Key(byte[] sha256, @Nullable Instant expires, Caller caller) {}
+  /** A key that may be used. */
+  static final class Key {
+    final byte[] sha256;
+    final long expiresAtMs;
+    final Globs endpoints;
+    final Caller caller;
+    private volatile long lastHour = -1;
 
-  private final Map<String, Project> projects = new LinkedHashMap<>();
-  private final Map<Integer, List<Key>> keys = new HashMap<>();
-  private final String file;
-  private final List<String> faults = new ArrayList<>();
+    Key(byte[] sha256, @Nullable Instant expires, Globs endpoints, Caller caller) {
+      this.sha256 = sha256;
+      this.expiresAtMs = expires == null ? Long.MAX_VALUE : expires.toEpochMilli();
+      this.endpoints = endpoints;
+      this.caller = caller;
+    }
 
-  private Callers(String file) {
-    this.file = file;
+    /** True for the first use in that hour; two at once may both be told so. */
+    boolean usedIn(long hour) {
+      if (lastHour == hour) {
+        return false;
+      }
+      lastHour = hour;
+      return true;
+    }
   }
 
-  /** @throws IllegalArgumentException naming the file and all that is wrong in it */
-  static Callers parse(String file, byte[] yaml) {
+  private final Map<String, Project> projects = new LinkedHashMap<>();
+  private final Map<String, ProjectKey> keys = new LinkedHashMap<>();
+  private final Map<Integer, List<Key>> byDigest = new HashMap<>();
+  private final Set<String> digests = new HashSet<>();
+
+  /**
+   * Reads the file.
+   *
+   * @throws IllegalArgumentException naming the file and all that is wrong in it
+   */
+  static Callers parse(String file, byte[] yaml, List<PartRules> rules) {
     JsonNode root;
     try {
       root = YAML.readTree(yaml);
@@ -52,12 +70,77 @@ final class Callers {
     } catch (IOException e) {
       throw new IllegalArgumentException(file + " cannot be read: " + e.getMessage());
     }
-    Callers callers = new Callers(file);
-    callers.read(root);
-    if (!callers.faults.isEmpty()) {
-      throw new IllegalArgumentException(String.join("; ", callers.faults));
+    Callers callers = new Callers();
+    ProjectReader reader = new ProjectReader(rules, true);
+    callers.read(root, reader);
+    if (!reader.faults().isEmpty()) {
+      throw new IllegalArgumentException(reader.faults().stream().map(fault -> file + ": `" + fault.key() + "` " + fault.what()).collect(Collectors.joining("; ")));
     }
     return callers;
+  }
+
+  private void read(@Nullable JsonNode root, ProjectReader reader) {
+    if (root == null || root.isMissingNode() || root.isNull()) {
+      return;
+    }
+    if (!root.isObject()) {
+      reader.fault("projects", "must be the one key at the top");
+      return;
+    }
+    reader.known(root, "", Set.of("projects"));
+    JsonNode list = reader.list(root, "projects", "");
+    for (int i = 0; i < list.size(); i++) {
+      String path = "projects[" + i + "]";
+      Project project = reader.project(list.get(i), path);
+      if (project == null) {
+        continue;
+      }
+      if (!add(project)) {
+        reader.fault(path + ".id", "is there twice: " + project.id());
+        continue;
+      }
+      JsonNode own = reader.list(list.get(i), "keys", path);
+      for (int k = 0; k < own.size(); k++) {
+        ProjectKey key = reader.key(own.get(k), path + ".keys[" + k + "]", project.id());
+        if (key != null) {
+          String clash = add(key);
+          if (clash != null) {
+            reader.fault(path + ".keys[" + k + "]." + clash, clash.equals("id") ? "is there twice: " + key.id() : "is the same key as another; every key belongs to one project");
+          }
+        }
+      }
+    }
+  }
+
+  /** @return false if there is one of that name */
+  boolean add(Project project) {
+    return projects.putIfAbsent(project.id(), project) == null;
+  }
+
+  /** Its project must be there. @return what is taken already: {@code id} or {@code sha256}; null if it was added */
+  @Nullable String add(ProjectKey key) {
+    if (keys.containsKey(name(key.project(), key.id()))) {
+      return "id";
+    }
+    if (!digests.add(key.sha256())) {
+      return "sha256";
+    }
+    keys.put(name(key.project(), key.id()), key);
+    if (!key.revoked()) {
+      byte[] digest = HexFormat.of().parseHex(key.sha256());
+      byDigest.computeIfAbsent(start(digest), s -> new ArrayList<>(1)).add(new Key(digest, key.expires(), key.endpoints(), caller(projects.get(key.project()), key)));
+    }
+    return null;
+  }
+
+  private static Caller caller(Project project, ProjectKey key) {
+    Set<String> tags = new TreeSet<>(project.tags());
+    tags.addAll(key.tags());
+    return new Caller(project.id(), key.id(), false, Set.copyOf(tags), project.org(), key.user(), Policy.of(project.profile(), project.rule(), key.rule()));
+  }
+
+  private static String name(String project, String key) {
+    return project + "/" + key;
   }
 
   boolean isEmpty() {
@@ -72,11 +155,19 @@ final class Callers {
     return projects.get(id);
   }
 
+  List<ProjectKey> keys() {
+    return List.copyOf(keys.values());
+  }
+
+  @Nullable ProjectKey key(String project, String id) {
+    return keys.get(name(project, id));
+  }
+
   /** The key with this digest, compared in constant time. */
   @Nullable Key key(byte[] sha256) {
     Key found = null;
-    for (Key key : keys.getOrDefault(start(sha256), List.of())) {
-      if (MessageDigest.isEqual(key.sha256(), sha256)) {
+    for (Key key : byDigest.getOrDefault(start(sha256), List.of())) {
+      if (MessageDigest.isEqual(key.sha256, sha256)) {
         found = key;
       }
     }
@@ -85,175 +176,5 @@ final class Callers {
 
   private static int start(byte[] digest) {
     return digest[0] << 24 | (digest[1] & 0xFF) << 16 | (digest[2] & 0xFF) << 8 | digest[3] & 0xFF;
-  }
-
-  private void fault(String key, String what) {
-    faults.add(file + ": `" + key + "` " + what);
-  }
-
-  private void read(@Nullable JsonNode root) {
-    if (root == null || root.isMissingNode() || root.isNull()) {
-      return;
-    }
-    if (!root.isObject()) {
-      fault("projects", "must be the one key at the top");
-      return;
-    }
-    known(root, "", Set.of("projects"));
-    JsonNode list = root.path("projects");
-    if (list.isMissingNode() || list.isNull()) {
-      return;
-    }
-    if (!list.isArray()) {
-      fault("projects", "must be a list");
-      return;
-    }
-    Set<String> digests = new HashSet<>();
-    for (int i = 0; i < list.size(); i++) {
-      project(list.get(i), "projects[" + i + "]", digests);
-    }
-  }
-
-  private void known(JsonNode node, String path, Set<String> allowed) {
-    node.fieldNames().forEachRemaining(name -> {
-      if (!allowed.contains(name)) {
-        fault(path.isEmpty() ? name : path + "." + name, "is unknown; allowed: " + String.join(", ", allowed));
-      }
-    });
-  }
-
-  private void project(JsonNode node, String path, Set<String> digests) {
-    if (!node.isObject()) {
-      fault(path, "must be a project: {id, keys, ...}");
-      return;
-    }
-    known(node, path, PROJECT_FIELDS);
-    String id = node.path("id").asText("");
-    if (!isName(id)) {
-      fault(path + ".id", "must be 1 to 64 letters, digits, `.`, `_` or `-`");
-      return;
-    }
-    if (projects.containsKey(id)) {
-      fault(path + ".id", "is there twice: " + id);
-      return;
-    }
-    Set<String> tags = new TreeSet<>();
-    for (JsonNode tag : list(node, "tags", path)) {
-      if (!isName(tag.asText(""))) {
-        fault(path + ".tags", "must be names of letters, digits, `.`, `_` or `-`");
-      }
-      tags.add(tag.asText(""));
-    }
-    JsonNode share = node.path("share-cache");
-    if (!share.isMissingNode() && !share.isBoolean()) {
-      fault(path + ".share-cache", "must be true or false");
-    }
-    projects.put(id, new Project(id, Set.copyOf(tags), inFlight(node, path), share.asBoolean(false), present(node, "limits"), present(node, "budgets"), present(node, "credit")));
-    Set<String> ids = new HashSet<>();
-    JsonNode list = list(node, "keys", path);
-    for (int i = 0; i < list.size(); i++) {
-      key(list.get(i), path + ".keys[" + i + "]", id, Set.copyOf(tags), ids, digests);
-    }
-  }
-
-  private static JsonNode present(JsonNode node, String field) {
-    JsonNode value = node.path(field);
-    return value.isNull() ? MissingNode.getInstance() : value;
-  }
-
-  private JsonNode list(JsonNode node, String field, String path) {
-    JsonNode list = present(node, field);
-    if (!list.isMissingNode() && !list.isArray()) {
-      fault(path + "." + field, "must be a list");
-      return MissingNode.getInstance();
-    }
-    return list;
-  }
-
-  private int inFlight(JsonNode node, String path) {
-    JsonNode limits = present(node, "limits");
-    if (!limits.isMissingNode() && !limits.isObject()) {
-      fault(path + ".limits", "must be a map such as {in-flight: 32}");
-      return Project.DEFAULT_IN_FLIGHT;
-    }
-    JsonNode value = present(limits, "in-flight");
-    if (value.isMissingNode()) {
-      return Project.DEFAULT_IN_FLIGHT;
-    }
-    if (!value.isInt() || value.intValue() < 1 || value.intValue() > 100_000) {
-      fault(path + ".limits.in-flight", "must be a whole number from 1 to 100000");
-    }
-    return value.asInt();
-  }
-
-  private void key(JsonNode node, String path, String project, Set<String> tags, Set<String> ids, Set<String> digests) {
-    if (!node.isObject()) {
-      fault(path, "must be a key: {id, sha256, expires?, revoked?}");
-      return;
-    }
-    known(node, path, KEY_FIELDS);
-    String id = node.path("id").asText("");
-    if (!isName(id)) {
-      fault(path + ".id", "must be 1 to 64 letters, digits, `.`, `_` or `-`");
-    } else if (!ids.add(id)) {
-      fault(path + ".id", "is there twice: " + id);
-    }
-    String sha256 = node.path("sha256").asText("").toLowerCase(Locale.ROOT);
-    if (!isDigest(sha256)) {
-      // never quoted: someone may have put the key itself here
-      fault(path + ".sha256", "must be the SHA-256 of the key, 64 hex digits (printf %s \"$KEY\" | sha256sum)");
-      return;
-    }
-    if (!digests.add(sha256)) {
-      fault(path + ".sha256", "is the same key as another; every key belongs to one project");
-      return;
-    }
-    JsonNode revoked = node.path("revoked");
-    if (!revoked.isMissingNode() && !revoked.isBoolean()) {
-      fault(path + ".revoked", "must be true or false");
-    }
-    Instant expires = expires(present(node, "expires"), path + ".expires");
-    if (!revoked.asBoolean(false)) {
-      byte[] digest = HexFormat.of().parseHex(sha256);
-      keys.computeIfAbsent(start(digest), s -> new ArrayList<>(1)).add(new Key(digest, expires, new Caller(project, id, false, tags)));
-    }
-  }
-
-  private @Nullable Instant expires(JsonNode value, String path) {
-    if (value.isMissingNode()) {
-      return null;
-    }
-    String text = value.asText("");
-    try {
-      return text.length() == 10 ? LocalDate.parse(text).atStartOfDay(ZoneOffset.UTC).toInstant() : Instant.parse(text);
-    } catch (DateTimeParseException e) {
-      fault(path, "must be a date such as 2027-01-01 or 2027-01-01T00:00:00Z");
-      return null;
-    }
-  }
-
-  private static boolean isDigest(String text) {
-    if (text.length() != 64) {
-      return false;
-    }
-    for (int i = 0; i < 64; i++) {
-      if (Character.digit(text.charAt(i), 16) < 0 || text.charAt(i) > 'f') {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  static boolean isName(String text) {
-    if (text.isEmpty() || text.length() > 64) {
-      return false;
-    }
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-')) {
-        return false;
-      }
-    }
-    return true;
   }
 }

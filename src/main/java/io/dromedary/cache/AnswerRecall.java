@@ -34,7 +34,13 @@ public final class AnswerRecall {
   public Recall begin(Caller caller, ModelRequest request) {
     CachePolicy.Mode mode = policy.mode(request);
     boolean touches = enabled && (mode.reads() || mode.stores());
-    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(caller.project(), request) : "");
+    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "");
+  }
+
+  /** Answers of one project, given under one policy: a key that may use fewer models is not told what the others said. */
+  private static String scope(Caller caller) {
+    String policy = caller.policy().tag();
+    return policy.isEmpty() ? caller.project() : caller.project() + " " + policy;
   }
 
   /**

@@ -1,8 +1,8 @@
 package io.dromedary.camel;
 
 import io.dromedary.client.Reply;
+import io.dromedary.limit.Taken;
 import java.nio.charset.StandardCharsets;
-import java.util.Map;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.Processor;
@@ -13,8 +13,9 @@ public final class Egress implements Processor {
   public void process(Exchange exchange) {
     Message message = exchange.getMessage();
     if (message.getBody() instanceof Reply.Whole whole && !Boolean.TRUE.equals(exchange.getProperty(ServletBinding.TAKEN))) {
-      for (Map.Entry<String, String> header : whole.headers().entrySet()) {
-        message.setHeader(header.getKey(), header.getValue());
+      whole.headers().forEach(message::setHeader);
+      if (exchange.getVariable("limits") instanceof Taken taken) {
+        taken.headers().forEach(message::setHeader);
       }
       message.setBody(new String(whole.body(), StandardCharsets.UTF_8));
     }

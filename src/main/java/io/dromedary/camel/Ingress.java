@@ -29,8 +29,14 @@ public final class Ingress implements Processor {
   private static final String IDEMPOTENCY_KEY = "idempotency-key";
 
   /** The variables that the routes set on a request's way. */
-  private static final List<String> LEARNED = List.of("requestId", "entry", "caller", "request", "reservation", "recollection", "found", "recall", "answer", "strategy", "complexity", "tier", "candidates", "candidate", "provider",
-      "attempt", "bill", "failure", "event", "dryRun", "eventsWait", "idempotent", "turn");
+  private static final List<String> LEARNED = List.of(
+      "requestId", "entry", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "conversation",
+      "reservation", "limits",
+      "recollection", "found", "recall",
+      "strategy", "complexity", "tier", "topic", "occasion", "suggestion",
+      "candidates", "candidate", "provider", "attempt", "answer", "failure",
+      "cascade", "question", "judge", "judging", "verdict",
+      "bill", "event", "eventsWait");
 
   private final HttpEntry http;
   private final RequestIds ids;

@@ -164,6 +164,24 @@ public final class ConfigNode {
     return value;
   }
 
+  public boolean flag(boolean absent) {
+    if (!present()) {
+      return absent;
+    }
+    if (!node.isBoolean()) {
+      throw error("must be true or false");
+    }
+    return node.booleanValue();
+  }
+
+  /** A number that may be negative. */
+  public double number(double min, double max) {
+    if (!node.isNumber() || !(node.doubleValue() >= min && node.doubleValue() <= max)) {
+      throw error("must be a number from " + min + " to " + max);
+    }
+    return node.doubleValue();
+  }
+
   public LocalDate date() {
     try {
       return LocalDate.parse(node.asText());

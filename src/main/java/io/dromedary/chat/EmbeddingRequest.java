@@ -19,10 +19,17 @@ import java.util.function.BooleanSupplier;
  * @param receivedAt when it came in
  * @param deadline when the gateway gives up
  * @param callerGone tells whether the caller hung up; asked from other threads
+ * @param policy which models may answer its caller
  */
-public record EmbeddingRequest(String id, ObjectNode json, List<JsonNode> inputs, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) implements ModelRequest {
+public record EmbeddingRequest(String id, ObjectNode json, List<JsonNode> inputs, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone, Policy policy)
+    implements ModelRequest {
   public EmbeddingRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) {
-    this(id, json, inputs(json.path("input")), hints, receivedAt, deadline, callerGone);
+    this(id, json, inputs(json.path("input")), hints, receivedAt, deadline, callerGone, Policy.OPEN);
+  }
+
+  /** The same request under its caller's policy. */
+  public EmbeddingRequest under(Policy policy) {
+    return new EmbeddingRequest(id, json, inputs, hints, receivedAt, deadline, callerGone, policy);
   }
 
   private static List<JsonNode> inputs(JsonNode input) {

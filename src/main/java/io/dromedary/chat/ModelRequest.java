@@ -10,11 +10,19 @@ import org.jspecify.annotations.Nullable;
 
 /** What is asked of a model, whatever it makes: the part of a request that limits, cache, failover and ledger need to know. */
 public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
+  /** Of a user's name; what is longer is cut. */
+  int LONGEST_USER = 128;
+
   /** The gateway's request id, {@code x-request-id}. */
   String id();
 
-  /** The client's own body; never changed. */
+  /** What a model is asked: the client's own body, or what an agent made of it; never changed. */
   ObjectNode json();
+
+  /** The client's own body, whatever became of it. */
+  default ObjectNode asked() {
+    return json();
+  }
 
   /** The {@code x-dromedary-*} headers and {@code idempotency-key}, names in lower case. */
   Map<String, String> hints();
@@ -26,6 +34,9 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
 
   /** Tells whether the caller hung up; asked from other threads. */
   BooleanSupplier callerGone();
+
+  /** Which models may answer its caller. */
+  Policy policy();
 
   /** The model that the client names. */
   String model();
@@ -39,6 +50,15 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
   /** The {@code routing} extension, a missing node when there is none. */
   default JsonNode routing() {
     return json().path("routing");
+  }
+
+  /** The person it is made for: the one that the key is for, else the body's {@code user} (OpenAI's field), else "" . Kept as it was given: reports and budgets name it, and an erasure takes it away. */
+  default String user(Caller caller) {
+    if (!caller.user().isEmpty()) {
+      return caller.user();
+    }
+    JsonNode user = json().path("user");
+    return user.isTextual() ? user.textValue().length() <= LONGEST_USER ? user.textValue() : user.textValue().substring(0, LONGEST_USER) : "";
   }
 
   default Duration remaining(Instant now) {

@@ -25,6 +25,8 @@ public final class ProviderFailure extends RuntimeException {
     REFUSED(false, false, 400),
     /** The provider's breaker is open or its permits are used up: it was not called. */
     NOT_CALLED(true, false, 503),
+    /** A limit of ours on the model or the account is used up: it was not called. */
+    LIMITED(true, false, 429),
     /** The caller went away or the gateway stops. */
     CANCELLED(false, false, 499);
 

@@ -56,10 +56,10 @@ public final class Problems {
     if (last.kind() == Kind.REFUSED && last.param() != null) {
       problem.param(last.param());
     }
-    boolean mayHelp = status == 429 || last.kind() == Kind.NOT_CALLED;
+    boolean mayHelp = status == 429 || !called(last);
     Duration wait = last.kind() == Kind.REFUSED ? null : shortestWait(failures);
     problem.retryAfter(wait == null && mayHelp ? SOON : wait);
-    if (failures.size() > 1 || !mayHelp) {
+    if (last.kind() == Kind.LIMITED ? wait == null : failures.size() > 1 || !mayHelp) {
       problem.shouldRetry(false);
     }
     return problem;
@@ -83,17 +83,22 @@ public final class Problems {
 
   private static ProviderFailure speaker(List<ProviderFailure> failures) {
     for (int i = failures.size() - 1; i >= 0; i--) {
-      if (failures.get(i).kind() != Kind.NOT_CALLED) {
+      if (called(failures.get(i))) {
         return failures.get(i);
       }
     }
-    return failures.get(failures.size() - 1);
+    // Nobody was: a limit of ours has the last word, since it says when to come back.
+    return failures.stream().filter(failure -> failure.kind() == Kind.LIMITED).findFirst().orElse(failures.get(failures.size() - 1));
+  }
+
+  private static boolean called(ProviderFailure failure) {
+    return failure.kind() != Kind.NOT_CALLED && failure.kind() != Kind.LIMITED;
   }
 
   private static int status(ProviderFailure last, List<ProviderFailure> failures) {
     return switch (last.kind()) {
       case REFUSED -> "model_not_found".equals(last.code()) ? 404 : last.providerStatus() == 404 || last.providerStatus() == 413 ? last.providerStatus() : 400;
-      case BUSY -> failures.stream().allMatch(f -> f.kind() == Kind.BUSY || f.kind() == Kind.NOT_CALLED) ? 429 : 503;
+      case BUSY -> failures.stream().allMatch(f -> f.kind() == Kind.BUSY || !called(f)) ? 429 : 503;
       case CANCELLED -> CLIENT_CLOSED;
       default -> last.kind().clientStatus();
     };
@@ -114,6 +119,7 @@ public final class Problems {
     }
     return switch (last.kind()) {
       case BUSY -> status == 429 ? "rate_limit_exceeded" : "provider_busy";
+      case LIMITED -> "rate_limit_exceeded";
       case TIMEOUT -> "provider_timeout";
       case UNREACHABLE -> "provider_unreachable";
       case CREDENTIALS -> "provider_credentials";
@@ -125,6 +131,9 @@ public final class Problems {
 
   private static String message(ProviderFailure last, List<ProviderFailure> failures) {
     if (last.kind() == Kind.REFUSED) {
+      return quote(last);
+    }
+    if (last.kind() == Kind.LIMITED) {
       return quote(last);
     }
     StringBuilder text = new StringBuilder(160);

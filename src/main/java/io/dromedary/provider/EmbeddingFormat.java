@@ -5,6 +5,7 @@ import io.dromedary.chat.EmbeddingRequest;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One provider's language for embeddings, beside the {@link WireFormat} that shows its key and tells its errors: a request to one HTTP body or, where the provider takes fewer inputs at once, several; each body's answer to
@@ -38,6 +39,11 @@ public interface EmbeddingFormat {
    * @throws IOException if it is no answer of this provider, or not one vector for each input; the caller makes it {@link io.dromedary.chat.ProviderFailure.Kind#JUNK}
    */
   Vectors read(EmbeddingRequest request, Part part, byte[] body) throws IOException;
+
+  /** How many tokens the input had, where a provider says so in a header of its answer (names in lower case); asked when the body does not say. -1 if it does not say either. */
+  default long inputTokens(Map<String, String> headers) {
+    return -1;
+  }
 
   /** Where a provider's limits cut a request. */
   interface Writer {

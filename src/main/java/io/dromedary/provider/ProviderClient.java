@@ -129,7 +129,10 @@ public final class ProviderClient {
       Usage before = used;
       Exchange exchange = new Exchange(request, attempt, part.outgoing(), "application/json", started, deadline, "the embeddings",
           sent -> sent ? before.plus(Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0)) : before);
-      EmbeddingFormat.Vectors made = exchange.run(response -> format.read(request, part, body(response, MAX_ANSWER_BYTES, false)));
+      EmbeddingFormat.Vectors made = exchange.run(response -> {
+        EmbeddingFormat.Vectors read = format.read(request, part, body(response, MAX_ANSWER_BYTES, false));
+        return read.inputTokens() > 0 ? read : new EmbeddingFormat.Vectors(read.vectors(), format.inputTokens(headers(response)));
+      });
       vectors.addAll(made.vectors());
       used = used.plus(made.inputTokens() > 0 ? Usage.ofPrompt(made.inputTokens(), 0, 0, 0, 0) : Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0));
     }
@@ -196,10 +199,13 @@ public final class ProviderClient {
         ClassicHttpResponse response = http.open(post);
         try {
           status = response.getCode();
+          http.pace().heard(name -> value(response, name));
           if (status / 100 != 2) {
             throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(response, MAX_ERROR_BYTES, true)));
           }
-          return reading.read(response);
+          T answer = reading.read(response);
+          http.pace().took(handedOver ? 1 : 0, System.nanoTime() - started);
+          return answer;
         } finally {
           if (!handedOver) {
             response.close();
@@ -226,6 +232,9 @@ public final class ProviderClient {
       ProviderFailure aborted = call.aborted();
       ProviderFailure told = aborted == null ? failure : named(aborted);
       accounts.failed(provider, told);
+      if (told.kind() == Kind.BUSY || told.kind() == Kind.TIMEOUT) {
+        http.pace().overloaded();
+      }
       // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing. An error told inside a 200 has a status of its own, which does not count here.
       Usage usage = charge.of(call.wasSent() && status < 400);
       attempt.ended(told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : Attempt.Status.FAILED, usage, told.kind().name().toLowerCase(Locale.ROOT), told.providerStatus(), null, since(started));
@@ -294,6 +303,11 @@ public final class ProviderClient {
       return InputStream.nullInputStream();
     }
     return "gzip".equalsIgnoreCase(entity.getContentEncoding()) ? new GZIPInputStream(entity.getContent()) : entity.getContent();
+  }
+
+  private static @Nullable String value(ClassicHttpResponse response, String name) {
+    Header header = response.getFirstHeader(name);
+    return header == null ? null : header.getValue();
   }
 
   private static Map<String, String> headers(ClassicHttpResponse response) {

@@ -2,14 +2,19 @@ package io.dromedary.ranking;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
+import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
+import io.dromedary.catalog.Topic;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
@@ -41,20 +46,25 @@ public final class CandidateRanking {
   private static final String LOCAL = "local";
   private static final String SANDBOX_MODEL = "sandbox/echo";
   private static final int MOST_DROPPED = 20;
+  private static final String SO_FAR = "the model of this conversation so far";
 
   private final Supplier<ModelCatalog> catalogue;
   private final Supplier<RoutingPolicy> policy;
   private final ProviderStates states;
   private final ExpectedLatency latency;
   private final ExpectedQuality quality;
+  private final Sessions sessions;
+  private final Tariff tariff;
 
   /** By the catalogue's prior quality. */
   public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
-    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR);
+    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR, Tariff.LISTED);
   }
 
   /** Catalogue and policy are asked at every request, so that a reload takes effect. */
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality) {
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff) {
+    this.tariff = tariff;
+    this.sessions = new Sessions(policy);
     this.catalogue = catalogue;
     this.policy = policy;
     this.states = states;
@@ -62,13 +72,52 @@ public final class CandidateRanking {
     this.quality = quality;
   }
 
-  /** {@code model}, {@code tier} or {@code threshold}: which of the methods below ranks this request. */
+  /**
+   * {@code model}, {@code tier} or {@code threshold}: which of the methods below ranks this request; {@code causal} for a threshold on a judge's score, or for the judge as the scorer in force. A dry run asks no judge.
+   */
+  public String strategy(ChatRequest request, @Nullable Boolean dryRun) {
+    String strategy = strategy(request);
+    if (!strategy.equals("threshold") || Boolean.TRUE.equals(dryRun)) {
+      return strategy;
+    }
+    return request.model().startsWith("router-" + RoutingPolicy.CAUSAL + "-") ? RoutingPolicy.CAUSAL : strategy;
+  }
+
   public String strategy(ChatRequest request) {
     return switch (RoutingOptions.kind(request)) {
       case MODEL -> "model";
       case TIER -> "tier";
       case THRESHOLD -> "threshold";
     };
+  }
+
+  /** What the settings and earlier turns say of this request. */
+  public Occasion occasion(ChatRequest request, Caller caller, Topic topic) {
+    Profile profile = policy.get().choosing().profile(caller.project(), topic.domain());
+    if (!sessions.on() || RoutingOptions.kind(request) != RoutingOptions.Kind.TIER) {
+      return new Occasion(caller.project(), topic, profile, "", null);
+    }
+    String named = Sessions.named(caller.project(), request);
+    String key = named.isEmpty() ? Sessions.continued(caller.project(), request) : named;
+    return new Occasion(caller.project(), topic, profile, named.isEmpty() ? Sessions.whole(caller.project(), request) : named, key.isEmpty() ? null : sessions.find(key));
+  }
+
+  /** Remembers which model a conversation is with, once its turn has been answered. */
+  public void remember(@Nullable Occasion occasion, @Nullable Candidates candidates) {
+    if (occasion == null || occasion.session().isEmpty() || candidates == null) {
+      return;
+    }
+    Attempt served = candidates.served();
+    Attempt.Outcome outcome = served == null ? null : served.outcome();
+    if (outcome == null || outcome.status() != Attempt.Status.ANSWERED) {
+      return;
+    }
+    Complexity complexity = candidates.decision().complexity();
+    Tier tier = complexity == null ? Tier.MEDIUM : complexity.tier();
+    Stay before = occasion.stay();
+    String model = served.candidate().model().id();
+    boolean same = before != null && before.model().equals(model);
+    sessions.keep(occasion.session(), new Stay(model, same ? Sessions.harder(before.tier(), tier) : tier, outcome.usage().input() + outcome.usage().output(), occasion.session().contains("\n=")));
   }
 
   /**
@@ -78,9 +127,23 @@ public final class CandidateRanking {
    * @throws Problem 400 naming the field
    */
   public boolean check(ChatRequest request) {
-    boolean dryRun = RoutingOptions.of(request, policy.get()).dryRun();
+    RoutingOptions options = RoutingOptions.of(request, policy.get());
     baseline(request);
-    return dryRun;
+    if (options.kind() == RoutingOptions.Kind.THRESHOLD) {
+      pair(options.strong(), "routing.strong");
+      pair(options.weak(), "routing.weak");
+    }
+    return options.dryRun();
+  }
+
+  private void pair(String name, String field) {
+    if (!name.isEmpty() && catalogue.get().find(name).filter(model -> model.mode().equals("chat")).isEmpty()) {
+      throw Problem.badField(field, "`" + field + "` = `" + Problem.clip(name) + "` is no chat model of the catalogue; GET /v1/models lists those that are");
+    }
+  }
+
+  public Candidates namedModel(ChatRequest request) {
+    return namedModel(request, Occasion.NONE);
   }
 
   /**
@@ -88,8 +151,8 @@ public final class CandidateRanking {
    *
    * @throws Problem 400 for a bad field, 404 if no such model is served here, 422 naming the constraint that left none
    */
-  public Candidates namedModel(ChatRequest request) {
-    Ranking ranking = new Ranking(request, null);
+  public Candidates namedModel(ChatRequest request, Occasion occasion) {
+    Ranking ranking = new Ranking(request, null, occasion);
     List<String> names = new ArrayList<>(1 + ranking.options.models().size());
     boolean modelGiven = request.json().path("model").isTextual();
     if (modelGiven) {
@@ -111,9 +174,17 @@ public final class CandidateRanking {
    * @param tier a name of {@link Tier}
    * @throws IllegalArgumentException if it is none
    */
-  public Candidates byTier(ChatRequest request, Complexity complexity, String tier) {
+  public Candidates byTier(ChatRequest request, Complexity complexity, Occasion occasion, String tier) {
     Tier chosen = Tier.valueOf(tier);
-    return byTier(request, chosen == complexity.tier() ? complexity : new Complexity(complexity.score(), chosen, complexity.scorer(), complexity.signals()));
+    return byTier(request, chosen == complexity.tier() ? complexity : new Complexity(complexity.score(), chosen, complexity.scorer(), complexity.signals()), occasion);
+  }
+
+  public Candidates byTier(ChatRequest request, Complexity complexity, String tier) {
+    return byTier(request, complexity, Occasion.NONE, tier);
+  }
+
+  public Candidates byTier(ChatRequest request, Complexity complexity) {
+    return byTier(request, complexity, Occasion.NONE);
   }
 
   /**
@@ -121,16 +192,33 @@ public final class CandidateRanking {
    *
    * @throws Problem 400 for a bad field, 422 naming the constraint that left none
    */
-  public Candidates byTier(ChatRequest request, Complexity complexity) {
-    Ranking ranking = new Ranking(request, complexity);
-    for (String id : ranking.policy.tiers().get(complexity.tier()).models()) {
-      ranking.addConfigured(id, "in the " + complexity.tier() + " chain");
+  public Candidates byTier(ChatRequest request, Complexity complexity, Occasion occasion) {
+    Ranking ranking = new Ranking(request, complexity, occasion);
+    List<String> own = ranking.profile.models();
+    if (ranking.options.cascades()) {
+      ranking.addRungs(own);
+    } else if (own.isEmpty()) {
+      for (String id : ranking.policy.tiers().get(complexity.tier()).models()) {
+        ranking.addConfigured(id, "in the " + complexity.tier() + " chain");
+      }
+    } else {
+      for (String id : own) {
+        ranking.addConfigured(id, "in the models of " + ranking.whose());
+      }
     }
+    ranking.addStay();
     ranking.sorted = ranking.chain.size();
-    ranking.addModels();
-    ranking.addFallback();
+    if (!ranking.options.cascades()) {
+      ranking.addModels();
+      ranking.addFallback();
+    }
     String preference = ranking.options.preference().isEmpty() ? "" : ", by " + ranking.options.preference();
-    return ranking.rank("tier", complexity.tier() + " by " + complexity.scorer() + preference, true);
+    String domain = occasion.topic().domain().isEmpty() || own.isEmpty() && !occasion.topic().chosen() ? "" : ", domain " + occasion.topic().domain();
+    return ranking.rank("tier", complexity.tier() + " by " + complexity.scorer() + preference + domain, true);
+  }
+
+  public Candidates byThreshold(ChatRequest request, Complexity complexity) {
+    return byThreshold(request, complexity, Occasion.NONE);
   }
 
   /**
@@ -138,19 +226,61 @@ public final class CandidateRanking {
    *
    * @throws Problem 400 for a bad threshold, 404 for an unknown kind, 422 naming the constraint that left none
    */
-  public Candidates byThreshold(ChatRequest request, Complexity complexity) {
-    Ranking ranking = new Ranking(request, complexity);
-    String kind = ranking.options.routerKind();
-    if (!kind.equals(complexity.scorer()) && !kind.equals(complexity.signals().get("fallback_from")) && !kind.equals(complexity.signals().get("asked_as"))) {
-      throw Problem.routerNotFound(request.model(), String.join(", ", ranking.policy.scorers()) + ", lexical, mf");
-    }
+  public Candidates byThreshold(ChatRequest request, Complexity complexity, Occasion occasion) {
+    Ranking ranking = new Ranking(request, complexity, occasion);
     boolean strong = complexity.score() >= ranking.options.threshold();
     ranking.tier = strong ? Tier.EXPERT : Tier.SIMPLE;
-    ranking.addConfigured(strong ? ranking.policy.strong() : ranking.policy.weak(), strong ? "the strong model" : "the weak model");
-    ranking.addConfigured(strong ? ranking.policy.weak() : ranking.policy.strong(), strong ? "the weak model, as fallback" : "the strong model, as fallback");
-    ranking.addModels();
-    ranking.addFallback();
+    String strongModel = ranking.options.strong().isEmpty() ? ranking.policy.strong() : ranking.options.strong();
+    String weakModel = ranking.options.weak().isEmpty() ? ranking.policy.weak() : ranking.options.weak();
+    if (ranking.options.cascades() && !strong) {
+      ranking.addConfigured(weakModel, "the weak model");
+      ranking.addConfigured(strongModel, "the strong model");
+    } else if (ranking.options.cascades()) {
+      ranking.addConfigured(strongModel, "the strong model");
+    } else {
+      ranking.addConfigured(strong ? strongModel : weakModel, strong ? "the strong model" : "the weak model");
+      ranking.addConfigured(strong ? weakModel : strongModel, strong ? "the weak model, as fallback" : "the strong model, as fallback");
+      ranking.addModels();
+      ranking.addFallback();
+    }
     return ranking.rank("threshold", "score " + round(complexity.score()) + (strong ? " >= " : " < ") + round(ranking.options.threshold()) + " by " + complexity.scorer(), true);
+  }
+
+  /**
+   * The judge as a further round of this request, if it may see what the request says: what the request demands of its models (tags, providers, prices) is demanded of the judge too.
+   *
+   * @param model its id
+   * @param candidates of the request so far; null before there are any
+   * @return null if it may not, or takes no part
+   */
+  public @Nullable Candidates judge(ChatRequest request, String model, @Nullable Candidates candidates, Occasion occasion) {
+    Ranking ranking = new Ranking(request, candidates == null ? null : candidates.decision().complexity(), occasion);
+    Model judge = catalogue.get().find(model).orElse(null);
+    if (judge == null) {
+      return null;
+    }
+    Entry entry = ranking.entry(judge, "judges");
+    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false);
+    for (Constraint constraint : Constraint.FOR_JUDGES) {
+      if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check)) {
+        return null;
+      }
+    }
+    List<Candidate> one = List.of(new Candidate(judge, entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), "judges"));
+    Candidates base = candidates == null ? new Candidates(List.of(), new Decision(request.model(), RoutingPolicy.CAUSAL, null, "judged by " + model, List.of(), occasion.topic(), Map.of())) : candidates;
+    return base.round(one, Attempt.Purpose.JUDGE);
+  }
+
+  /**
+   * Who scores for {@code router-causal-<threshold>}.
+   *
+   * @param model its id
+   * @param time it may take
+   */
+  public record Scoring(String model, Duration time) {}
+
+  public Scoring scoring() {
+    return new Scoring(policy.get().choosing().causalModel(), policy.get().choosing().causalTimeout());
   }
 
   /** What routing savings of this request are counted against, null if nothing is configured. @throws Problem 400 if {@code routing.baseline_model} is not in the catalogue */
@@ -178,7 +308,12 @@ public final class CandidateRanking {
       ObjectNode signals = json.putObject("signals");
       complexity.signals().forEach((name, value) -> signals.set(name, Json.mapper().valueToTree(value)));
     }
+    json.put("task", decision.topic().task());
+    json.set("tasks", Json.mapper().valueToTree(decision.topic().tasks()));
+    json.put("domain", decision.topic().domain());
+    json.set("domains", Json.mapper().valueToTree(decision.topic().domains()));
     json.put("reason", decision.reason());
+    decision.more().forEach((name, value) -> json.set(name, Json.mapper().valueToTree(value)));
     json.put("model", candidates.ranked().isEmpty() ? null : candidates.ranked().get(0).model().id());
     ArrayNode ranked = json.putArray("candidates");
     for (Candidate candidate : candidates.ranked()) {
@@ -197,7 +332,7 @@ public final class CandidateRanking {
     } else {
       ObjectNode entry = json.putObject("baseline");
       entry.put("model", baseline.id());
-      cost(entry, new Ranking(request, complexity).cost(baseline.price(request.receivedAt())));
+      cost(entry, new Ranking(request, complexity, Occasion.NONE).cost(baseline.price(request.receivedAt())));
     }
     return json;
   }
@@ -221,8 +356,11 @@ public final class CandidateRanking {
   private final class Ranking {
     final ChatRequest request;
     final @Nullable Complexity complexity;
-    final ModelCatalog models = catalogue.get();
     final RoutingPolicy policy = CandidateRanking.this.policy.get();
+    final ModelCatalog models = policy.catalogue();
+    final Occasion occasion;
+    /** What the settings say, the request's own domain and project before its tier. */
+    final Profile profile;
     final RoutingOptions options;
     final Needs needs;
     final Usage expectedUsage;
@@ -235,12 +373,17 @@ public final class CandidateRanking {
     /** How many of the chain a preference may sort; the models after them are fallbacks and stay behind. */
     int sorted = Integer.MAX_VALUE;
 
-    Ranking(ChatRequest request, @Nullable Complexity complexity) {
+    /** What else there is to tell. */
+    final Map<String, Object> more = new LinkedHashMap<>(4);
+
+    Ranking(ChatRequest request, @Nullable Complexity complexity, Occasion occasion) {
       this.request = request;
       this.complexity = complexity;
-      this.options = RoutingOptions.of(request, policy);
-      this.needs = Needs.of(request);
+      this.occasion = occasion;
       this.tier = complexity == null ? Tier.MEDIUM : complexity.tier();
+      this.profile = complexity == null ? occasion.profile() : occasion.profile().over(policy.choosing().tiers().get(tier));
+      this.options = RoutingOptions.of(request, policy).under(profile, policy);
+      this.needs = Needs.of(request);
       this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
       this.expectedQuality = quality.at(request, complexity);
     }
@@ -256,8 +399,56 @@ public final class CandidateRanking {
     }
 
     Entry entry(Model model, String why) {
-      Price price = model.price(request.receivedAt());
-      return new Entry(model, why, price, cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
+      Price price = tariff.marginal(model, model.price(request.receivedAt()));
+      return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
+    }
+
+    private boolean staysWith(Model model) {
+      return occasion.stay() != null && occasion.stay().model().equals(model.id());
+    }
+
+    /** Its provider has read the beginning of this conversation before and charges less for that; going elsewhere loses it. */
+    private @Nullable Usd costOfStaying(Model model, @Nullable Price price) {
+      long kept = model.can(Capability.PROMPT_CACHING) ? Math.min(occasion.stay().prefixTokens(), expectedUsage.input()) : 0;
+      if (price == null || kept < policy.choosing().sessions().minPrefixTokens()) {
+        return cost(price);
+      }
+      return price.cost(new Usage(expectedUsage.input() - kept, kept, 0, expectedUsage.output(), 0, true));
+    }
+
+    /** The model that the conversation was with may answer on, whatever chain this turn's tier has. */
+    void addStay() {
+      Stay stay = occasion.stay();
+      if (stay != null && !chain.containsKey(stay.model())) {
+        models.find(stay.model()).filter(model -> states.active(model.provider())).ifPresent(model -> add(model, SO_FAR));
+      }
+    }
+
+    /** Whose the models in the place of the tier's chain are. */
+    String whose() {
+      return policy.choosing().domains().getOrDefault(occasion.topic().domain(), Profile.NONE).models().isEmpty() ? "project " + occasion.project() : "domain " + occasion.topic().domain();
+    }
+
+    /** The rungs of a cascade: those of the settings, else whatever stands in any chain. */
+    void addRungs(List<String> own) {
+      List<String> configured = ladder().models();
+      List<String> rungs = !own.isEmpty() ? own : configured;
+      for (String id : rungs) {
+        addConfigured(id, "a rung of the cascade");
+      }
+      if (rungs.isEmpty()) {
+        policy.tiers().values().forEach(each -> each.models().forEach(id -> addConfigured(id, "a rung of the cascade")));
+        addConfigured(policy.weak(), "a rung of the cascade");
+        addConfigured(policy.strong(), "a rung of the cascade");
+        addModels();
+        if (states.active(SANDBOX) && onlySandbox()) {
+          addConfigured(SANDBOX_MODEL, "a rung of the cascade");
+        }
+      }
+    }
+
+    Choosing.Ladder ladder() {
+      return policy.choosing().cascades().getOrDefault(options.cascade().isEmpty() ? Choosing.DEFAULT_CASCADE : options.cascade(), policy.choosing().cascades().get(Choosing.DEFAULT_CASCADE));
     }
 
     void addConfigured(String id, String why) {
@@ -347,7 +538,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -370,7 +561,124 @@ public final class CandidateRanking {
       if (options.weights() != null) {
         byPreference(order.subList(0, Math.min(sorted, order.size())), options.weights());
       }
-      return candidates(strategy, reason, order);
+      if (options.cascades()) {
+        return rungs(strategy, reason, order);
+      }
+      return candidates(strategy, reason, stay(order));
+    }
+
+    /** The rungs of a cascade, from the cheapest on. In the order of who named them, else each must be better than the one before: a dearer one that is no better would be paid for nothing. */
+    private Candidates rungs(String strategy, String reason, List<Entry> order) {
+      boolean asNamed = complexity == null || strategy.equals("threshold") || !ladder().models().isEmpty() || !profile.models().isEmpty();
+      List<Entry> rungs = new ArrayList<>(order);
+      if (!asNamed) {
+        rungs.sort((a, b) -> {
+          int byCost = compareCost(a.cost(), b.cost());
+          int byQuality = Double.compare(b.quality(), a.quality());
+          return byCost != 0 ? byCost : byQuality != 0 ? byQuality : a.model().id().compareTo(b.model().id());
+        });
+        double best = -1;
+        for (var each = rungs.iterator(); each.hasNext();) {
+          Entry entry = each.next();
+          if (entry.quality() <= best) {
+            each.remove();
+            drop(entry.model().id(), "no rung: a cheaper one is as good");
+          } else {
+            best = entry.quality();
+          }
+        }
+        int most = ladder().maxRungs();
+        while (rungs.size() > most) {
+          // the cheapest and the best stay, of those between the ones nearest to another go
+          Entry gone = rungs.remove(most == 1 ? 1 : rungs.size() - 2);
+          drop(gone.model().id(), "beyond max-rungs = " + most);
+        }
+      }
+      Stay stay = occasion.stay();
+      if (stay != null) {
+        for (int i = 1; i < rungs.size(); i++) {
+          if (rungs.get(i).model().id().equals(stay.model())) {
+            rungs.subList(0, i).forEach(entry -> drop(entry.model().id(), "below the rung that this conversation has come to"));
+            rungs = rungs.subList(i, rungs.size());
+            break;
+          }
+        }
+      }
+      List<Candidate> ranked = new ArrayList<>(rungs.size());
+      for (Entry entry : rungs.subList(0, Math.min(rungs.size(), policy.maxCandidates()))) {
+        ranked.add(new Candidate(entry.model(), entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), entry.why()));
+      }
+      more.put("cascade_name", options.cascade().isEmpty() ? Choosing.DEFAULT_CASCADE : options.cascade());
+      return new Candidates(ranked, new Decision(request.model(), "cascade", complexity, reason + "; cheap first", List.copyOf(dropped.values()), occasion.topic(), more));
+    }
+
+    /** Keeps a conversation with its model unless a harder turn wants a better one, or, where the settings allow it, another is cheaper though the kept prompt is lost. */
+    private List<Entry> stay(List<Entry> order) {
+      Stay stay = occasion.stay();
+      if (stay == null || complexity == null) {
+        return order;
+      }
+      Map<String, Object> told = new LinkedHashMap<>();
+      told.put("model", stay.model());
+      told.put("prefix_tokens", stay.prefixTokens());
+      more.put("session", told);
+      Entry kept = null;
+      for (Entry entry : order) {
+        kept = entry.model().id().equals(stay.model()) ? entry : kept;
+      }
+      Entry top = order.get(0);
+      if (kept == null) {
+        told.put("kept", false);
+        told.put("why", "it may not answer this turn");
+        return order;
+      }
+      Usd whole = cost(kept.price());
+      if (whole != null && kept.cost() != null) {
+        told.put("lost_by_switching_usd", whole.minus(kept.cost()).plain());
+      }
+      boolean cached = whole != null && kept.cost() != null && kept.cost().compareTo(whole) < 0;
+      boolean harder = complexity.tier().compareTo(stay.tier()) > 0;
+      boolean better = top.quality() > kept.quality();
+      String why;
+      boolean keep;
+      if (kept == top) {
+        keep = true;
+        why = "it is the first choice of this turn as well";
+      } else if (!states.available(kept.model().provider())) {
+        keep = false;
+        why = "its provider is failing";
+      } else if (harder && better) {
+        keep = false;
+        why = "a harder turn (" + complexity.tier() + " after " + stay.tier() + ") goes to a better model";
+      } else if (!stay.named() && !cached) {
+        keep = false;
+        why = "there is no kept prompt to lose";
+      } else if (policy.choosing().sessions().upgradeOnly()) {
+        keep = true;
+        why = "a conversation is only moved to a better model for a harder turn";
+      } else {
+        keep = options.weights() != null ? false : compareCost(kept.cost(), top.cost()) <= 0;
+        why = keep ? "another model costs as much or more, the lost prompt cache counted" : "another model is worth more, the lost prompt cache counted";
+      }
+      told.put("kept", keep);
+      told.put("why", why);
+      if (!keep) {
+        if (kept.why().equals(SO_FAR) && order.size() > 1) {
+          order.remove(kept);
+        }
+        return order;
+      }
+      if (kept == top) {
+        return order;
+      }
+      List<Entry> first = new ArrayList<>(order.size());
+      first.add(new Entry(kept.model(), "kept for its conversation", kept.price(), kept.cost(), kept.latencyMs(), kept.quality()));
+      for (Entry entry : order) {
+        if (entry != kept) {
+          first.add(entry);
+        }
+      }
+      return first;
     }
 
     /** How many of the first {@link #sorted} of the chain were kept. */
@@ -452,11 +760,11 @@ public final class CandidateRanking {
     private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
       Filtered filtered = new Filtered(entries.size());
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
-          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), check);
+          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check);
           drop(entry.model().id(), why);
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
@@ -524,7 +832,10 @@ public final class CandidateRanking {
       if (droppedUntold > 0) {
         dropped.put("", new Decision.Dropped(droppedUntold + " more", "left out for reasons of this kind"));
       }
-      return new Candidates(well, new Decision(request.model(), strategy, complexity, said, List.copyOf(dropped.values())));
+      if (more.get("session") instanceof Map<?, ?> told && Boolean.TRUE.equals(told.get("kept")) && well.get(0).reason().equals("kept for its conversation")) {
+        said = said + "; session stays with " + well.get(0).model().id();
+      }
+      return new Candidates(well, new Decision(request.model(), strategy, complexity, said, List.copyOf(dropped.values()), occasion.topic(), more));
     }
 
     private static int compareCost(@Nullable Usd a, @Nullable Usd b) {

@@ -3,13 +3,16 @@ package io.dromedary.ranking;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What can rule a model out, in the order of checking: the last one in this order that ruled out a model is the one that emptied the set. */
 enum Constraint {
   PROVIDER_ACTIVE("no provider that takes part serves the model"),
   CHAT("the model must be a chat model"),
+  POLICY("a policy"),
   PROVIDER_ONLY("`provider.only`"),
   PROVIDER_IGNORE("`provider.ignore`"),
   TOOLS("the request has tools"),
@@ -28,6 +31,9 @@ enum Constraint {
   MAX_RATE("`routing.max_cost_per_mtok`"),
   MAX_COST("`routing.max_cost`");
 
+  /** What holds for a model that judges as well: it sees what the request says. */
+  static final List<Constraint> FOR_JUDGES = List.of(PROVIDER_ACTIVE, CHAT, POLICY, PROVIDER_ONLY, PROVIDER_IGNORE, TAGS, MAX_PRICE, MAX_RATE);
+
   private static final Constraint[] ALL = values();
 
   final String label;
@@ -37,24 +43,25 @@ enum Constraint {
   }
 
   /** The facts that models are checked against. */
-  record Check(RoutingOptions options, Needs needs, ProviderStates states, boolean schemaIsNative) {}
+  record Check(RoutingOptions options, Needs needs, ProviderStates states, Policy policy, boolean schemaIsNative) {}
 
   /** The first constraint that a model does not meet, null if it meets all. */
-  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
+  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
     for (Constraint constraint : ALL) {
-      if (!constraint.met(model, price, expectedCost, latencyMs, check)) {
+      if (!constraint.met(model, price, expectedCost, latencyMs, quality, check)) {
         return constraint;
       }
     }
     return null;
   }
 
-  private boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
+  boolean met(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
     RoutingOptions options = check.options();
     Needs needs = check.needs();
     return switch (this) {
       case PROVIDER_ACTIVE -> check.states().active(model.provider());
       case CHAT -> model.mode().equals("chat");
+      case POLICY -> forbidden(model, check) == null;
       case PROVIDER_ONLY -> options.only().isEmpty() || options.only().contains(model.provider());
       case PROVIDER_IGNORE -> !options.ignore().contains(model.provider());
       case TOOLS -> !needs.tools() || model.can(Capability.TOOLS);
@@ -67,7 +74,7 @@ enum Constraint {
       case MAX_OUTPUT -> model.maxOutputTokens() == 0 || needs.maxOutputTokens() <= model.maxOutputTokens();
       case TAGS -> options.requireTags().isEmpty() || model.tags().containsAll(options.requireTags());
       case MIN_CONTEXT -> options.minContext() <= model.contextTokens();
-      case MIN_QUALITY -> options.minQuality() <= model.quality();
+      case MIN_QUALITY -> options.minQuality() <= quality;
       case MAX_LATENCY -> options.maxLatencyMs() == 0 || latencyMs <= options.maxLatencyMs();
       case MAX_PRICE -> options.maxPromptRate() < 0 && options.maxCompletionRate() < 0
           || price != null && within(price.base().input(), options.maxPromptRate()) && within(price.base().output(), options.maxCompletionRate());
@@ -77,11 +84,12 @@ enum Constraint {
   }
 
   /** Why this model does not meet it, for people. */
-  String why(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, Check check) {
+  String why(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
     RoutingOptions options = check.options();
     return switch (this) {
       case PROVIDER_ACTIVE -> "provider " + model.provider() + " has no key or does not answer";
       case CHAT -> "makes embeddings, not chat";
+      case POLICY -> "may not answer: " + forbidden(model, check);
       case PROVIDER_ONLY -> "provider.only allows " + String.join(", ", options.only());
       case PROVIDER_IGNORE -> "provider.ignore has " + model.provider();
       case TOOLS -> "takes no tools";
@@ -92,13 +100,17 @@ enum Constraint {
       case PARAMETERS -> "does not take " + check.needs().parameterNotTaken(model);
       case CONTEXT -> "reads " + model.contextTokens() + " tokens, the input is about " + check.needs().inputTokens();
       case MAX_OUTPUT -> "writes at most " + model.maxOutputTokens() + " tokens, asked are " + check.needs().maxOutputTokens();
-      case TAGS -> "lacks one of the tags " + String.join(", ", options.requireTags());
+      case TAGS -> "lacks the tag " + String.join(", ", options.requireTags().stream().filter(tag -> !model.tags().contains(tag)).toList());
       case MIN_CONTEXT -> "reads " + model.contextTokens() + " tokens, wanted are " + options.minContext();
-      case MIN_QUALITY -> "quality " + model.quality() + " is below " + options.minQuality();
+      case MIN_QUALITY -> "quality " + Math.round(quality * 1000) / 1000.0 + " is below " + options.minQuality();
       case MAX_LATENCY -> "expected after " + latencyMs + " ms, allowed are " + options.maxLatencyMs();
       case MAX_PRICE, MAX_RATE -> price == null ? "is unpriced" : "costs " + Usd.ofNanos(price.base().input()) + " / " + Usd.ofNanos(price.base().output()) + " USD per million tokens";
       case MAX_COST -> expectedCost == null ? "is unpriced" : "is expected to cost " + expectedCost + " USD, allowed are " + options.maxCost();
     };
+  }
+
+  private static @Nullable String forbidden(Model model, Check check) {
+    return check.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
   }
 
   private static boolean within(long rate, long limit) {

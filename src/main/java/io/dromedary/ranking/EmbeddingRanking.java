@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who may embed: the one model that the request names and, for a bare name, the same model at other accounts. Never another model: vectors of two models cannot be compared, so a fallback to one would spoil what they are stored
@@ -34,7 +35,7 @@ public final class EmbeddingRanking {
     this.embeds = embeds;
   }
 
-  /** @throws Problem 400 for a model or provider that makes no embeddings, 404 for a model that is not served here */
+  /** @throws Problem 400 for a model or provider that makes no embeddings, 404 for a model that is not served here, 422 for one that the caller's policy forbids */
   public Candidates rank(EmbeddingRequest request) {
     ModelCatalog models = catalogue.get();
     String name = request.model();
@@ -53,6 +54,8 @@ public final class EmbeddingRanking {
         why = why != null ? why : wrong("`" + model.id() + "` is a chat model" + (embeds.test(model.provider()) ? "" : ", and provider `" + model.provider() + "` has no embeddings") + "; " + example());
       } else if (!embeds.test(model.provider())) {
         why = why != null ? why : noEmbeddings(model.provider());
+      } else if (forbidden(request, model) != null) {
+        why = why != null ? why : Problem.noEligibleModel("`" + model.id() + "` may not answer: " + forbidden(request, model));
       } else if (!states.active(model.provider())) {
         why = why != null ? why : new Problem(404, "invalid_request_error", "the model `" + model.id() + "` is not served here: provider `" + model.provider() + "` has no key, does not answer or was left out")
             .code("model_not_found").param("model");
@@ -69,13 +72,22 @@ public final class EmbeddingRanking {
       if (why != null) {
         throw why;
       }
-      well.add(unlisted(models, name));
+      Model unlisted = unlisted(models, name);
+      String forbidden = forbidden(request, unlisted);
+      if (forbidden != null) {
+        throw Problem.noEligibleModel("`" + unlisted.id() + "` may not answer: " + forbidden);
+      }
+      well.add(unlisted);
     }
     List<Candidate> ranked = new ArrayList<>(well.size());
     for (Model model : well) {
       ranked.add(candidate(request, model, ranked.isEmpty() ? "named by the request" : "the same model at another provider"));
     }
     return new Candidates(ranked, new Decision(name, "embedding", null, "named by the request", List.of()));
+  }
+
+  private static @Nullable String forbidden(EmbeddingRequest request, Model model) {
+    return request.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
   }
 
   private Model unlisted(ModelCatalog models, String name) {

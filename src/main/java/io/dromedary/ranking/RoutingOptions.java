@@ -9,6 +9,7 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -30,10 +31,14 @@ import org.jspecify.annotations.Nullable;
  * @param maxRate limit of both rates, of {@code routing.max_cost_per_mtok}
  * @param maxCost limit of the expected cost
  * @param minQuality 0..1, 0 for no limit
+ * @param strategy {@code direct} or {@code cascade}, "" where the request leaves it to the settings; likewise {@code cascade}, the name of one
+ * @param domain that the request names, "" for none
+ * @param strong in the place of the configured one, for {@code router-<kind>-<threshold>}; "" for none; likewise {@code weak}
+ * @param optimize null where the request leaves it to the settings
  */
 record RoutingOptions(Kind kind, String routerKind, double threshold, List<String> models, String preference, @Nullable Weights weights, List<String> order, List<String> only, List<String> ignore,
     boolean allowFallbacks, boolean requireParameters, long maxPromptRate, long maxCompletionRate, long maxRate, @Nullable Usd maxCost, double minQuality, long minContext, long maxLatencyMs,
-    List<String> requireTags, String baselineModel, String strategy, boolean dryRun) {
+    Set<String> requireTags, String baselineModel, String strategy, boolean dryRun, String domain, String cascade, String strong, String weak, @Nullable Boolean optimize) {
 
   /** How the model is to be found. */
   enum Kind {
@@ -41,10 +46,11 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
   }
 
   private static final String HINT = "x-dromedary-preference";
+  private static final String ROUTER = "router-";
   private static final Set<String> AUTO = Set.of("auto", "route-llm", "router-auto");
   private static final List<String> ROUTING_KEYS = List.of("strategy", "weights", "min_quality", "max_cost", "max_cost_per_mtok", "min_context", "max_latency_ms", "require_tags", "domain", "session_id",
-      "baseline_model", "dry_run");
-  private static final List<String> STRATEGIES = List.of("direct", "cascade");
+      "baseline_model", "dry_run", "cascade", "strong", "weak", "optimize");
+  static final List<String> STRATEGIES = List.of("direct", "cascade");
   private static final List<String> WEIGHT_KEYS = List.of("cost", "quality", "speed");
   private static final BigDecimal MOST = new BigDecimal("1000000000");
   private static final int MOST_NAMES = 20;
@@ -59,7 +65,7 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     if (AUTO.contains(model) || model.startsWith("auto:") || model.startsWith("route-llm:")) {
       return Kind.TIER;
     }
-    return isRouter(model) ? Kind.THRESHOLD : Kind.MODEL;
+    return model.startsWith(ROUTER) ? Kind.THRESHOLD : Kind.MODEL;
   }
 
   /** @throws Problem 400 naming the field */
@@ -69,8 +75,11 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     String routerKind = "";
     double threshold = 0;
     if (kind == Kind.THRESHOLD) {
-      int end = model.lastIndexOf('-');
-      routerKind = model.substring("router-".length(), end);
+      int end = thresholdAt(model);
+      routerKind = model.substring(ROUTER.length(), end);
+      if (!policy.kinds().contains(routerKind)) {
+        throw Problem.badField("model", "unknown kind `" + Problem.clip(routerKind) + "` in `" + Problem.clip(model) + "`: the kinds of `router-<kind>-<threshold>` are " + String.join(", ", policy.kinds()) + policy.unconfigured(routerKind));
+      }
       threshold = threshold(model.substring(end + 1));
     }
     JsonNode routing = routing(request);
@@ -79,18 +88,35 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     if (given(strategy) && !(strategy.isTextual() && STRATEGIES.contains(strategy.textValue()))) {
       throw Problem.badField("routing.strategy", "`routing.strategy` must be one of " + String.join(", ", STRATEGIES));
     }
-    text(routing, "domain");
+    String domain = text(routing, "domain");
+    if (!domain.isEmpty() && !policy.choosing().domains().containsKey(domain)) {
+      throw Problem.badField("routing.domain", "unknown domain `" + Problem.clip(domain) + "` in routing.domain; allowed are " + String.join(", ", policy.choosing().domains().keySet()));
+    }
     text(routing, "session_id");
+    String cascade = text(routing, "cascade");
+    if (!cascade.isEmpty() && !policy.choosing().cascades().containsKey(cascade)) {
+      throw Problem.badField("routing.cascade", "unknown cascade `" + Problem.clip(cascade) + "` in routing.cascade; allowed are " + String.join(", ", policy.choosing().cascades().keySet()));
+    }
+    Set<String> requireTags = new LinkedHashSet<>(names(routing.path("require_tags"), "routing.require_tags", false));
+    for (String tag : requireTags) {
+      if (!policy.choosing().tags().contains(tag)) {
+        throw Problem.badField("routing.require_tags", "unknown tag `" + Problem.clip(tag) + "` in routing.require_tags; allowed are " + String.join(", ", policy.choosing().tags()));
+      }
+    }
 
     Weights weights = weights(routing.path("weights"));
     String preference = weights == null ? "" : "weights";
     int colon = kind == Kind.TIER ? model.indexOf(':') : -1;
     if (colon > 0) {
       String named = model.substring(colon + 1);
-      Weights byName = preference(policy, named, "model");
-      if (weights == null) {
-        preference = named;
-        weights = byName;
+      if (policy.choosing().domains().containsKey(named)) {
+        domain = domain.isEmpty() ? named : domain;
+      } else {
+        Weights byName = preference(policy, named, "model");
+        if (weights == null) {
+          preference = named;
+          weights = byName;
+        }
       }
     }
     String hint = request.hint(HINT);
@@ -107,6 +133,10 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
       preference = sort;
       weights = policy.preferences().get(sort);
     }
+    if (weights == null && !request.policy().profile().isEmpty()) {
+      preference = request.policy().profile();
+      weights = policy.preferences().get(preference);
+    }
     JsonNode maxPrice = provider.path("max_price");
     if (given(maxPrice) && !maxPrice.isObject()) {
       throw Problem.badField("provider.max_price", "`provider.max_price` must be an object such as {\"prompt\": 1, \"completion\": 2}, in USD per million tokens");
@@ -116,23 +146,48 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
         names(provider.path("only"), "provider.only", true), names(provider.path("ignore"), "provider.ignore", true), flag(provider, "provider", "allow_fallbacks", true),
         flag(provider, "provider", "require_parameters", false), rate(maxPrice.path("prompt"), "provider.max_price.prompt"), rate(maxPrice.path("completion"), "provider.max_price.completion"),
         rate(routing.path("max_cost_per_mtok"), "routing.max_cost_per_mtok"), maxCost, fraction(routing.path("min_quality"), "routing.min_quality"),
-        count(routing.path("min_context"), "routing.min_context"), count(routing.path("max_latency_ms"), "routing.max_latency_ms"), names(routing.path("require_tags"), "routing.require_tags", false),
-        text(routing, "baseline_model"), strategy.asText("direct"), flag(routing, "routing", "dry_run", false));
+        count(routing.path("min_context"), "routing.min_context"), count(routing.path("max_latency_ms"), "routing.max_latency_ms"), requireTags,
+        text(routing, "baseline_model"), given(strategy) ? strategy.textValue() : "", flag(routing, "routing", "dry_run", false), domain, cascade, text(routing, "strong"), text(routing, "weak"),
+        given(routing.path("optimize")) ? flag(routing, "routing", "optimize", false) : null);
+  }
+
+  /** These, and what they leave open by a profile; what the profile demands is demanded too. */
+  RoutingOptions under(Profile profile, RoutingPolicy policy) {
+    if (profile.equals(Profile.NONE)) {
+      return this;
+    }
+    Set<String> tags = new LinkedHashSet<>(requireTags);
+    tags.addAll(profile.requireTags());
+    boolean prefers = weights == null && !profile.preference().isEmpty();
+    return new RoutingOptions(kind, routerKind, threshold, models, prefers ? profile.preference() : preference, prefers ? policy.preferences().get(profile.preference()) : weights, order, only, ignore, allowFallbacks,
+        requireParameters, maxPromptRate, maxCompletionRate, maxRate, maxCost, Math.max(minQuality, profile.minQuality()), minContext, maxLatencyMs, tags, baselineModel, strategy.isEmpty() ? profile.strategy() : strategy, dryRun,
+        domain, cascade.isEmpty() ? profile.cascade() : cascade, strong, weak, optimize == null ? profile.optimize() : optimize);
+  }
+
+  boolean cascades() {
+    return strategy.equals("cascade");
   }
 
   boolean allows(String provider) {
     return (only.isEmpty() || only.contains(provider)) && !ignore.contains(provider);
   }
 
-  private static boolean isRouter(String model) {
+  /** Where the dash before the threshold of {@code router-<kind>-<threshold>} is; the threshold may be a negative one, to be told so. */
+  private static int thresholdAt(String model) {
     int end = model.lastIndexOf('-');
-    return model.startsWith("router-") && end > "router-".length() && end + 1 < model.length() && (Character.isDigit(model.charAt(end + 1)) || model.charAt(end + 1) == '.');
+    if (end > ROUTER.length() && model.charAt(end - 1) == '-') {
+      end--;
+    }
+    if (end < ROUTER.length() || end + 1 == model.length()) {
+      throw Problem.badField("model", "`" + Problem.clip(model) + "` must be `router-<kind>-<threshold>`, such as router-mf-0.2, or router-auto");
+    }
+    return end;
   }
 
   private static double threshold(String text) {
     try {
       BigDecimal value = new BigDecimal(text);
-      if (text.length() <= 20 && value.compareTo(BigDecimal.ONE) <= 0) {
+      if (text.length() <= 20 && value.signum() >= 0 && value.compareTo(BigDecimal.ONE) <= 0) {
         return value.doubleValue();
       }
     } catch (NumberFormatException notANumber) {
@@ -144,7 +199,7 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
   private static Weights preference(RoutingPolicy policy, String name, String field) {
     Weights weights = policy.preferences().get(name);
     if (weights == null) {
-      throw Problem.badField(field, "unknown preference `" + Problem.clip(name) + "` in " + field + "; allowed are " + String.join(", ", RoutingPolicy.PREFERENCES));
+      throw Problem.badField(field, "unknown preference `" + Problem.clip(name) + "` in " + field + "; allowed are " + String.join(", ", RoutingPolicy.PREFERENCES) + (field.equals("model") ? ", " + String.join(", ", policy.choosing().domains().keySet()) : ""));
     }
     return weights;
   }

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The settings of {@code config/routing.yaml}, checked.
@@ -29,12 +30,15 @@ import java.util.Set;
  * @param weak asked below it
  * @param named ids that occur in some chain
  * @param scorers kinds of scorers that there are, in the order that messages name them
- * @param minilm whether the learned scorer averages a sentence vector in
  * @param cutOffs per scorer the four scores at which SIMPLE, MEDIUM, COMPLEX and EXPERT begin
+ * @param minilm whether the learned scorer averages a sentence vector in
+ * @param choosing domains, projects, cascades, sessions and the like
+ * @param catalogue the models that it was checked against: they are ranked with it, whatever is reloaded meanwhile
  */
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
-    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, boolean minilm) {
+    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, boolean minilm, Choosing choosing, ModelCatalog catalogue) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
+  static final String CAUSAL = "causal";
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
 
   /**
@@ -53,7 +57,9 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
    * @throws ConfigError naming file, key, value and what is allowed
    */
   public static RoutingPolicy read(byte[] yaml, String file, ModelCatalog catalogue, Set<String> scorers) {
-    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs", "minilm"));
+    List<String> keys = new ArrayList<>(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs", "minilm"));
+    keys.addAll(Choosing.KEYS);
+    ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(keys);
     String scorer = root.get("scorer").text("learned");
     if (!scorers.contains(scorer)) {
       throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
@@ -66,7 +72,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     Map<Tier, TierPolicy> tiers = new EnumMap<>(Tier.class);
     root.get("tiers").onlyKeys(Arrays.stream(Tier.values()).map(Tier::name).toList());
     for (Tier tier : Tier.values()) {
-      ConfigNode entry = root.get("tiers").get(tier.name()).onlyKeys(List.of("models", "default-max-output-tokens", "min-quality"));
+      ConfigNode entry = root.get("tiers").get(tier.name()).onlyKeys(List.of("models", "default-max-output-tokens", "min-quality", "strategy", "cascade", "preference", "require-tags", "optimize"));
       List<String> models = new ArrayList<>();
       for (ConfigNode model : entry.get("models").list()) {
         models.add(chatModel(model, catalogue));
@@ -85,13 +91,13 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
       }
       preferences.put(name, weights);
     }
-    ConfigNode routers = root.get("routers").onlyKeys(List.of("strong", "weak"));
+    ConfigNode routers = root.get("routers").onlyKeys(List.of("strong", "weak", "bert", "causal"));
     String strong = chatModel(routers.get("strong"), catalogue);
     String weak = chatModel(routers.get("weak"), catalogue);
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
     return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
-        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), flag(root.get("minilm")));
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), flag(root.get("minilm")), Choosing.read(root, catalogue, routers.get("causal")), catalogue);
   }
 
   private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {
@@ -128,11 +134,26 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     return new Complexity(complexity.score(), Tier.values()[tier], complexity.scorer(), complexity.signals());
   }
 
+  /** What {@code <kind>} in {@code router-<kind>-<threshold>} may be: the scorers, other names for the learned one, and the judge where one is configured. */
+  Set<String> kinds() {
+    Set<String> kinds = new TreeSet<>(scorers);
+    kinds.addAll(List.of("mf", "lexical"));
+    if (!choosing.causalModel().isEmpty()) {
+      kinds.add(CAUSAL);
+    }
+    return kinds;
+  }
+
+  /** What to do about a kind that exists and is not configured, "" for any other. */
+  String unconfigured(String kind) {
+    return kind.equals("bert") || kind.equals(CAUSAL) ? "; `" + kind + "` needs `routers." + kind + "` in config/routing.yaml" : "";
+  }
+
   private static String optionalModel(ConfigNode value, ModelCatalog catalogue) {
     return !value.present() || value.scalar().isEmpty() ? "" : chatModel(value, catalogue);
   }
 
-  private static String chatModel(ConfigNode value, ModelCatalog catalogue) {
+  static String chatModel(ConfigNode value, ModelCatalog catalogue) {
     Model model = catalogue.find(value.text()).orElseThrow(() -> value.error("is not in the catalogue; list it in models.yaml or name another"));
     if (!model.mode().equals("chat")) {
       throw value.error("is no chat model");

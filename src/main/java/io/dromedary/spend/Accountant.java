@@ -7,6 +7,7 @@ import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
 import io.dromedary.catalog.Recall;
+import io.dromedary.catalog.Topic;
 import io.dromedary.chat.Answer;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
@@ -66,37 +67,42 @@ public final class Accountant {
     Instant now = Instant.now();
     Duration total = Duration.between(request.receivedAt(), now);
     Usd cost = Usd.ZERO;
+    // what provisioned capacity spared is its saving, not the routing's
+    Usd spared = Usd.ZERO;
     Duration waited = Duration.ZERO;
     for (Attempt attempt : attempts) {
       attempt.ended(Attempt.Status.FAILED, Usage.NONE, "not_called", 0, null, Duration.ZERO);
       Attempt.Outcome outcome = attempt.outcome();
       cost = cost.plus(outcome.cost());
       waited = waited.plus(outcome.total());
+      Usd listed = attempt.spared();
+      spared = listed == null ? spared : spared.plus(listed);
     }
-    Attempt last = attempts.isEmpty() ? null : attempts.get(attempts.size() - 1);
+    // of a cascade it need not be the last call; a judge's answer is nobody's
+    Attempt last = candidates == null ? null : candidates.served();
     Attempt.Outcome end = last == null ? null : last.outcome();
-    boolean answered = last == null ? answer != null : end.status() == Attempt.Status.ANSWERED;
+    boolean answered = last == null ? candidates == null && answer != null : end.status() == Attempt.Status.ANSWERED;
     String status = answered ? "ok" : end == null ? "error" : switch (end.status()) {
       case CUT -> "cut";
       case CANCELLED -> "cancelled";
       default -> "error";
     };
-    Usage usage = last != null ? end.usage() : usageOf(answer);
+    Usage usage = last != null ? end.usage() : candidates == null ? usageOf(answer) : Usage.NONE;
     boolean served = answered || "cut".equals(status);
     Decision decision = candidates == null ? null : candidates.decision();
-    String model = last != null ? served ? last.candidate().model().id() : "" : recall.model();
-    String provider = last != null ? served ? last.candidate().provider() : "" : recall.provider();
+    String model = last != null ? served ? last.candidate().model().id() : "" : candidates == null ? recall.model() : "";
+    String provider = last != null ? served ? last.candidate().provider() : "" : candidates == null ? recall.provider() : "";
     // Vectors of another model are of no use in place of these: nothing was routed, nothing was saved by it.
     ChatRequest chat = request instanceof ChatRequest asked ? asked : null;
     Model base = chat == null ? null : baseline.of(chat);
     Price basePrice = base == null ? null : base.price(request.receivedAt());
-    Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost);
-    return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.model(), model, provider, decision == null ? "" : decision.tier(),
+    Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost).minus(spared);
+    return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.asked().path("model").asText(request.model()), model, provider, decision == null ? "" : decision.tier(),
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),
         promptHash.apply(request), keepsText ? Json.text(chat == null ? request.json().path("input") : chat.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null,
-        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat");
+        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat", request.user(caller), chat == null || chat.call() == null ? "" : chat.call().agent(), decision == null ? Topic.NONE : decision.topic());
   }
 
   private static int httpStatus(String status, @Nullable Throwable thrown) {

@@ -51,6 +51,7 @@ final class CostEvents {
       json.writeStringField("event_id", id);
       json.writeStringField("request_id", bill.requestId());
       json.writeNumberField("attempt", attempt == null ? 0 : attempt.number());
+      json.writeStringField("purpose", attempt == null ? "answer" : attempt.purpose().name().toLowerCase(java.util.Locale.ROOT));
       json.writeStringField("project", bill.project());
       json.writeStringField("key_id", bill.keyId());
       json.writeStringField("entry", bill.entry());
@@ -82,6 +83,8 @@ final class CostEvents {
         json.writeStringField("price_version", price.version());
       }
       json.writeStringField("tier", bill.tier());
+      json.writeStringField("task", bill.topic().task());
+      json.writeStringField("domain", bill.topic().domain());
       json.writeNumberField("score", bill.score());
       json.writeStringField("strategy", bill.strategy());
       json.writeStringField("status", charged == null ? bill.status() : charged.outcome());

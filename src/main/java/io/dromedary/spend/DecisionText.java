@@ -25,13 +25,16 @@ final class DecisionText {
     Decision decision = candidates.decision();
     Complexity complexity = decision.complexity();
     List<Candidate> ranked = candidates.ranked();
-    if (complexity == null && ranked.size() < 2) {
+    if (complexity == null && ranked.size() < 2 && decision.more().isEmpty()) {
       return null;
     }
     StringWriter out = new StringWriter(1_024);
     try (JsonGenerator json = Json.mapper().createGenerator(out)) {
       json.writeStartObject();
       json.writeStringField("strategy", decision.strategy());
+      json.writeStringField("task", decision.topic().task());
+      json.writeStringField("domain", decision.topic().domain());
+      json.writeObjectField("domains", decision.topic().domains());
       if (complexity != null) {
         json.writeStringField("tier", complexity.tier().name());
         json.writeNumberField("score", complexity.score());
@@ -43,6 +46,9 @@ final class DecisionText {
         json.writeEndObject();
       }
       json.writeStringField("reason", decision.reason());
+      for (Map.Entry<String, Object> more : decision.more().entrySet()) {
+        json.writeObjectField(more.getKey(), more.getValue());
+      }
       json.writeArrayFieldStart("candidates");
       for (int i = 0; i < ranked.size() && i < MOST; i++) {
         Candidate candidate = ranked.get(i);

@@ -42,12 +42,24 @@ public final class Reports {
   private static final Map<String, String> GROUPS = groups();
   private static final String BILLED = "CASE WHEN cache IN ('hit', 'semantic') THEN 0 ELSE ";
 
+  /** What capacity costs that is paid for by the hour. */
+  public interface Commitments {
+    /** By model, in the order to be shown; empty for none. */
+    Map<String, Usd> between(Instant from, Instant to);
+  }
+
   private final Store store;
   private final Clock clock;
+  private final Commitments commitments;
 
   public Reports(Store store, Clock clock) {
+    this(store, clock, (from, to) -> Map.of());
+  }
+
+  public Reports(Store store, Clock clock, Commitments commitments) {
     this.store = store;
     this.clock = clock;
+    this.commitments = commitments;
   }
 
   private static Map<String, String> groups() {
@@ -80,7 +92,9 @@ public final class Reports {
           throw unknown(requestId);
         }
         ObjectNode json = request(row);
-        json.set("attempts", attempts(connection, row.getLong("seq")));
+        ArrayNode attempts = attempts(connection, row.getLong("seq"));
+        money(json, "judge_cost", judgeCost(attempts));
+        json.set("attempts", attempts);
         return json;
       }
     } catch (SQLException e) {
@@ -94,7 +108,7 @@ public final class Reports {
 
   private static ObjectNode request(ResultSet row) throws SQLException {
     ObjectNode json = Json.object();
-    json.put("id", row.getString("request_id")).put("object", "request").put("project", row.getString("project")).put("key_id", row.getString("key_id"));
+    json.put("id", row.getString("request_id")).put("object", "request").put("project", row.getString("project")).put("key_id", row.getString("key_id")).put("user", row.getString("user_id")).put("agent", row.getString("agent"));
     ArrayNode tags = json.putArray("tags");
     for (String tag : tags(row.getString("tags"))) {
       if (!tag.isEmpty()) {
@@ -140,11 +154,15 @@ public final class Reports {
         while (row.next()) {
           ObjectNode json = attempts.addObject();
           json.put("id", row.getString("request_id") + "." + row.getInt("number")).put("number", row.getInt("number")).put("provider", row.getString("provider"))
-              .put("model", row.getString("model")).put("price_version", row.getString("price_version")).put("state", row.getString("status")).put("outcome", row.getString("outcome"))
+              .put("model", row.getString("model")).put("purpose", row.getString("purpose")).put("price_version", row.getString("price_version")).put("state", row.getString("status")).put("outcome", row.getString("outcome"))
               .put("failure", row.getString("failure")).put("provider_status", row.getInt("provider_status"));
           usage(json.putObject("usage"), row);
           money(json, "reserved", row.getLong("reserved_nanos"));
           money(json, "cost", row.getLong("cost_nanos"));
+          long listed = row.getLong("list_nanos");
+          if (!row.wasNull()) {
+            money(json, "list_cost", listed);
+          }
           json.put("started_at", Instant.ofEpochMilli(row.getLong("started_at_ms")).toString());
           millis(json, "first_token_ms", row, "first_token_us");
           millis(json, "total_ms", row, "total_us");
@@ -152,6 +170,15 @@ public final class Reports {
       }
     }
     return attempts;
+  }
+
+  /** What the router's own calls cost; part of the request's cost. */
+  private static long judgeCost(ArrayNode attempts) {
+    long nanos = 0;
+    for (JsonNode attempt : attempts) {
+      nanos += "judge".equals(attempt.path("purpose").asText()) ? attempt.path("cost_nanos").asLong() : 0;
+    }
+    return nanos;
   }
 
   private static void usage(ObjectNode json, ResultSet row) throws SQLException {
@@ -429,14 +456,62 @@ public final class Reports {
       money(routed, "saved", routing);
       routed.put("counterfactual", "the same tokens at the price of the configured baseline model, minus what was paid; negative where routing cost more");
       routed.set("baselines", baselines);
-      ObjectNode provisioned = json.putObject("provisioned");
-      money(provisioned, "saved", 0);
-      provisioned.put("counterfactual", "no provisioned capacity is configured");
-      money(json, "saved", Math.addExact(cache, routing));
+      long provisioned = provisioned(json.putObject("provisioned"), connection, from, to, caller);
+      money(json, "saved", Math.addExact(Math.addExact(cache, routing), provisioned));
       return json;
     } catch (SQLException e) {
       throw unreadable();
     }
+  }
+
+  /** Savings of capacity that is paid for by the hour: the same tokens at their list price, minus, where the whole gateway is looked at, what the capacity cost. @return what it saved */
+  private long provisioned(ObjectNode json, Connection connection, Instant from, Instant to, Caller caller) throws SQLException {
+    Map<String, Usd> costs = commitments.between(from, to);
+    if (costs.isEmpty()) {
+      money(json, "saved", 0);
+      json.put("counterfactual", "no provisioned capacity is configured");
+      return 0;
+    }
+    Map<String, Long> calls = new LinkedHashMap<>();
+    Map<String, Long> spared = new LinkedHashMap<>();
+    try (PreparedStatement select = connection.prepareStatement("SELECT model, COUNT(*), SUM(list_nanos) FROM dromedary_attempts WHERE seq >= ? AND seq < ? AND list_nanos IS NOT NULL"
+        + (caller.admin() ? "" : " AND project = ?") + " GROUP BY model")) {
+      select.setLong(1, Sequence.at(from.toEpochMilli()));
+      select.setLong(2, Sequence.at(to.toEpochMilli()));
+      if (!caller.admin()) {
+        select.setString(3, caller.project());
+      }
+      try (ResultSet row = select.executeQuery()) {
+        while (row.next()) {
+          calls.put(row.getString(1), row.getLong(2));
+          spared.put(row.getString(1), Sums.decimal(row, 3).longValueExact());
+        }
+      }
+    }
+    long list = 0;
+    long paid = 0;
+    ArrayNode models = Json.array();
+    for (Map.Entry<String, Usd> commitment : costs.entrySet()) {
+      String model = commitment.getKey();
+      ObjectNode node = models.addObject().put("model", model).put("calls", calls.getOrDefault(model, 0L));
+      list = Math.addExact(list, spared.getOrDefault(model, 0L));
+      paid = Math.addExact(paid, commitment.getValue().nanos());
+      money(node, "list_cost", spared.getOrDefault(model, 0L));
+      if (caller.admin()) {
+        money(node, "commitment", commitment.getValue().nanos());
+        money(node, "saved", spared.getOrDefault(model, 0L) - commitment.getValue().nanos());
+      }
+    }
+    money(json, "list_cost", list);
+    if (caller.admin()) {
+      money(json, "commitment", paid);
+    }
+    long saved = caller.admin() ? list - paid : list;
+    money(json, "saved", saved);
+    json.put("counterfactual", caller.admin() ? "the same tokens at their list price, minus what the capacity cost in the period, used or not; negative where it was used too little"
+        : "the same tokens at their list price; what the capacity costs by the hour is the operator's");
+    json.set("models", models);
+    return saved;
   }
 
   private static Problem unreadable() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
@@ -19,6 +20,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,12 +146,84 @@ class CallerRegistryTest {
     assertThatThrownBy(this::registry).hasMessageContaining("projects[1].keys[0].sha256").hasMessageContaining("projects[1].keys[1].expires");
   }
 
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '~', value = {"models: []~ | projects[0].models", "models: [7] | projects[0].models", "models: ['a b'] | projects[0].models", "providers: openai | projects[0].providers",
+      "require-tags: [a b] | projects[0].require-tags", "regions: {a: b} | projects[0].regions", "profile: fast | projects[0].profile", "org: ~a/b~ | projects[0].org", "retention: 5y | projects[0].retention",
+      "retention: -3d | projects[0].retention", "retention: 99999d | projects[0].retention", "limits: {per-minute: 5} | projects[0].limits.per-minute", "budgets: [] | projects[0].budgets", "credit: 5 | projects[0].credit",
+      "keys: [{id: k, sha256: %s, endpoints: ['']}] | projects[0].keys[0].endpoints", "keys: [{id: k, sha256: %s, user: ' '}] | projects[0].keys[0].user", "keys: [{id: k, sha256: %s, limits: {}}] | projects[0].keys[0].limits",
+      "keys: [{id: k, sha256: %s, colour: red}] | projects[0].keys[0].colour"})
+  @Tag("M4")
+  void what_a_project_says_wrongly_is_named_and_what_nobody_enforces_is_refused(String bad, String named) {
+    yaml = "projects: [{id: a, " + bad.replace("~", "").replace("%s", ApiKey.sha256Hex("x")) + "}]";
+    assertThatThrownBy(this::registry).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("callers.yaml: `" + named + "`");
+  }
+
+  @Test
+  @Tag("M4")
+  void parts_are_checked_by_those_who_read_them() {
+    PartRules budgets = new PartRules() {
+      @Override
+      public String part() {
+        return "budgets";
+      }
+
+      @Override
+      public void check(com.fasterxml.jackson.databind.JsonNode part, boolean ofKey, java.util.function.BiConsumer<String, String> faults) {
+        if (part.path(0).path("hard").asInt() < 0) {
+          faults.accept("[0].hard", ofKey ? "of a key must be positive" : "must be positive");
+        }
+      }
+    };
+    yaml = "projects: [{id: a, budgets: [{hard: -1}], keys: [{id: k, sha256: " + ApiKey.sha256Hex("x") + ", budgets: [{hard: -1}]}]}]";
+    assertThatThrownBy(() -> new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.systemUTC(), List.of(budgets)))
+        .hasMessageContaining("`projects[0].budgets[0].hard` must be positive").hasMessageContaining("`projects[0].keys[0].budgets[0].hard` of a key must be positive");
+    yaml = yaml.replace("-1", "1");
+    CallerRegistry registry = new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.systemUTC(), List.of(budgets));
+    assertThat(registry.project("a").budgets().path(0).path("hard").asInt()).isEqualTo(1);
+    assertThat(registry.key("a", "k").budgets().path(0).path("hard").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void a_key_is_for_its_endpoints_its_user_and_its_models_within_those_of_its_project() {
+    yaml = """
+        projects:
+          - id: team-a
+            org: acme
+            tags: [eu]
+            models: [openai/*]
+            keys:
+              - {id: narrow, sha256: %s, endpoints: [chat/*, kafka], user: alice, tags: [nightly], models: ["*", "!*-pro"]}
+        """.formatted(ApiKey.sha256Hex("one"));
+    Inbound chat = new Inbound("r", "http", "POST", "/v1/chat/completions", Map.of(), Map.of("api-key", "one"), new byte[0], NOW);
+    Caller caller = registry().identify(chat);
+    assertThat(caller.org()).isEqualTo("acme");
+    assertThat(caller.user()).isEqualTo("alice");
+    assertThat(caller.tags()).containsExactlyInAnyOrder("eu", "nightly");
+    assertThat(caller.policy().forbids("openai", "gpt-4o", "openai/gpt-4o", Set.of())).isNull();
+    assertThat(caller.policy().forbids("groq", "llama", "groq/llama", Set.of())).contains("project `team-a`", "openai/*", "groq/llama");
+    assertThat(caller.policy().forbids("openai", "o3-pro", "openai/o3-pro", Set.of())).contains("key `narrow`", "!*-pro");
+    Inbound vectors = new Inbound("r", "http", "POST", "/v1/embeddings", Map.of(), Map.of("api-key", "one"), new byte[0], NOW);
+    assertThatThrownBy(() -> registry().identify(vectors)).isInstanceOfSatisfying(Problem.class, problem -> assertThat(problem.status()).isEqualTo(403)).hasMessageContaining("chat/*, kafka").hasMessageContaining("embeddings");
+  }
+
   @Test
   void the_file_we_ship_is_an_open_gateway() throws Exception {
     yaml = Files.readString(Path.of("config/callers.yaml"));
     assertThat(registry().isOpen()).isTrue();
     yaml = yaml.replace("projects: []", "").replaceAll("(?m)^# (projects:|  )", "$1");
-    assertThat(registry().project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
+    PartRules limits = new PartRules() {
+      @Override
+      public String part() {
+        return "limits";
+      }
+
+      @Override
+      public void check(JsonNode part, boolean ofKey, BiConsumer<String, String> faults) {
+        // its own room checks it
+      }
+    };
+    CallerRegistry example = new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.fixed(NOW, ZoneOffset.UTC), List.of(limits));
+    assertThat(example.project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
   }
 
   @Test

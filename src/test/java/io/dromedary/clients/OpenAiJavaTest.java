@@ -54,6 +54,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** OpenAI's own Java client against the gateway: the same code whoever answers. The providers are strict: a field that the real one does not know is a 400. */
@@ -72,7 +73,7 @@ class OpenAiJavaTest {
   static void start() {
     Gateway.Setup setup = Gateway.bare().set("dromedary.cache.enabled", false).set("dromedary.failover.max-retries", 0)
         .callers("projects: [{id: team-a, keys: [{id: ci, sha256: " + KEY_SHA256 + "}]}]");
-    for (String provider : List.of("openai", "anthropic", "gemini", "ollama", "mistral", "deepseek", "groq")) {
+    for (String provider : List.of("openai", "anthropic", "gemini", "ollama", "mistral", "deepseek", "groq", "azure", "bedrock")) {
       FakeProvider fake = FakeProvider.speaking(provider, 0).strict();
       FAKES.put(provider, fake);
       setup.and(provider, fake);
@@ -101,11 +102,13 @@ class OpenAiJavaTest {
 
   /** One model of each provider that can do all that is asked of it here. */
   static List<String> models() {
-    return List.of("openai/gpt-4o", "anthropic/claude-sonnet-5", "gemini/gemini-2.5-flash", "ollama/llama3.1", "mistral/mistral-large-latest", "deepseek/deepseek-chat", "groq/openai/gpt-oss-120b");
+    return List.of("openai/gpt-4o", "anthropic/claude-sonnet-5", "gemini/gemini-2.5-flash", "ollama/llama3.1", "mistral/mistral-large-latest", "deepseek/deepseek-chat", "groq/openai/gpt-oss-120b",
+        "azure/gpt-4o", "bedrock/anthropic.claude-haiku-4-5-20251001-v1:0");
   }
 
   static List<String> modelsThatSee() {
-    return List.of("openai/gpt-4o", "anthropic/claude-sonnet-5", "gemini/gemini-2.5-flash", "ollama/llava", "mistral/mistral-large-latest", "groq/meta-llama/llama-4-scout-17b-16e-instruct");
+    return List.of("openai/gpt-4o", "anthropic/claude-sonnet-5", "gemini/gemini-2.5-flash", "ollama/llava", "mistral/mistral-large-latest", "groq/meta-llama/llama-4-scout-17b-16e-instruct", "azure/gpt-4o",
+        "bedrock/anthropic.claude-haiku-4-5-20251001-v1:0");
   }
 
   static List<String> modelsOfSchemas() {
@@ -246,14 +249,29 @@ class OpenAiJavaTest {
   @MethodSource("modelsOfSchemas")
   @Tag("T4")
   void structured_output_is_the_object_that_was_asked_for(String model) {
-    fake(model).says("{\"city\": \"Paris\", \"celsius\": 21}");
+    String json = "{\"city\": \"Paris\", \"celsius\": 21}";
+    if (model.startsWith("bedrock/")) {
+      // its models are made to call a tool that takes the answer
+      fake(model).callsTools("json_answer", json);
+    } else {
+      fake(model).says(json);
+    }
+    var params = ChatCompletionCreateParams.builder().model(model).addUserMessage("The weather in Paris, as JSON").responseFormat(Weather.class).build();
 
-    var completion = client.chat().completions().create(ChatCompletionCreateParams.builder().model(model).addUserMessage("The weather in Paris, as JSON").responseFormat(Weather.class).build());
-
+    var completion = client.chat().completions().create(params);
     Weather weather = completion.choices().get(0).message().content().orElseThrow();
     assertThat(weather.city).isEqualTo("Paris");
     assertThat(weather.celsius).isEqualTo(21);
+    assertThat(completion.choices().get(0).finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.STOP);
     assertThat(fake(model).last().toString()).contains("celsius");
+
+    ChatCompletionAccumulator accumulator = ChatCompletionAccumulator.create();
+    try (StreamResponse<ChatCompletionChunk> stream = client.chat().completions().createStreaming(params)) {
+      stream.stream().forEach(accumulator::accumulate);
+    }
+    Weather streamed = accumulator.chatCompletion(Weather.class).choices().get(0).message().content().orElseThrow();
+    assertThat(streamed.city).isEqualTo("Paris");
+    assertThat(streamed.celsius).isEqualTo(21);
   }
 
   @ParameterizedTest
@@ -265,6 +283,22 @@ class OpenAiJavaTest {
 
     assertThat(only(completion).message().content()).contains("w1 w2 w3 w4 w5");
     assertThat(fake(model).last().toString()).contains(IMAGE.substring(IMAGE.indexOf(',') + 1));
+  }
+
+  @ParameterizedTest
+  @MethodSource("modelsThatSee")
+  void an_image_by_its_address_is_seen_by_those_who_fetch_it_and_refused_by_the_others(String model) {
+    var picture = ChatCompletionContentPartImage.builder().imageUrl(ChatCompletionContentPartImage.ImageUrl.builder().url("https://example.org/a.png").build()).build();
+    var params = ChatCompletionCreateParams.builder().model(model).addUserMessageOfArrayOfContentParts(List.of(
+        ChatCompletionContentPart.ofText(ChatCompletionContentPartText.builder().text("What is this?").build()), ChatCompletionContentPart.ofImageUrl(picture))).build();
+
+    if (List.of("gemini", "ollama", "bedrock").contains(model.substring(0, model.indexOf('/')))) {
+      assertThat(refused(BadRequestException.class, client, params).param().orElseThrow()).startsWith("messages[0].content");
+      assertThat(fake(model).calls()).isZero();
+    } else {
+      assertThat(only(client.chat().completions().create(params)).message().content()).contains("w1 w2 w3 w4 w5");
+      assertThat(fake(model).last().toString()).contains("https://example.org/a.png");
+    }
   }
 
   @ParameterizedTest
@@ -393,6 +427,18 @@ class OpenAiJavaTest {
     assertThat(Duration.between(calls.get(0).at(), calls.get(1).at())).isGreaterThanOrEqualTo(Duration.ofMillis(900));
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"HTML", "EMPTY", "JUNK", "HANGS_UP", "BAD_KEY"})
+  @Tag("T8")
+  void what_a_provider_does_wrong_is_a_server_error_whichever_it_is(Mood mood) {
+    for (String model : models()) {
+      fake(model).mood(mood);
+      InternalServerException thrown = refused(InternalServerException.class, client, ask(model).build());
+      assertThat(thrown.statusCode()).as(model).isEqualTo(502);
+      assertThat(thrown.getMessage()).doesNotContain("sk-");
+    }
+  }
+
   @Test
   @Tag("D10")
   void a_busy_provider_is_a_rate_limit() {
@@ -453,5 +499,34 @@ class OpenAiJavaTest {
 
     assertThat(thrown).isNotNull();
     fake(model).await(Call::cancelled, Duration.ofSeconds(10));
+  }
+
+  @Test
+  @Tag("S5")
+  void a_stream_that_falls_silent_is_given_up_by_a_client_that_tires_and_its_work_cancelled() {
+    for (String model : List.of("openai/gpt-4o", "anthropic/claude-sonnet-5", "gemini/gemini-2.5-flash", "ollama/llama3.1", "bedrock/anthropic.claude-haiku-4-5-20251001-v1:0")) {
+      fake(model).mood(Mood.STALLS_MID_STREAM);
+      OpenAIClient hasty = client(KEY, 0, Duration.ofMillis(400));
+      List<ChatCompletionChunk> seen = new ArrayList<>();
+      OpenAIException thrown = catchThrowableOfType(OpenAIException.class, () -> {
+        try (StreamResponse<ChatCompletionChunk> stream = hasty.chat().completions().createStreaming(ask(model).build())) {
+          stream.stream().forEach(seen::add);
+        }
+      });
+      assertThat(thrown).as(model).isNotNull();
+      assertThat(seen).as(model).isNotEmpty().noneMatch(chunk -> chunk.choices().get(0).finishReason().isPresent());
+      fake(model).await(Call::cancelled, Duration.ofSeconds(10));
+    }
+  }
+
+  @Test
+  void the_asynchronous_client_is_answered_streams_and_embeds_too() {
+    var async = client.async();
+    assertThat(only(async.chat().completions().create(ask("anthropic/claude-sonnet-5").build()).join()).message().content()).contains("w1 w2 w3 w4 w5");
+    ChatCompletionAccumulator accumulator = ChatCompletionAccumulator.create();
+    async.chat().completions().createStreaming(ask("gemini/gemini-2.5-flash").build()).subscribe(accumulator::accumulate).onCompleteFuture().join();
+    assertThat(only(accumulator.chatCompletion()).message().content()).contains("w1 w2 w3 w4 w5");
+    assertThat(async.embeddings().create(EmbeddingCreateParams.builder().model("bedrock/cohere.embed-v4:0").input("one").build()).join().data()).hasSize(1);
+    assertThat(async.chat().completions().create(ask("no-such-model").build()).handle((completion, thrown) -> thrown.getCause()).join()).isInstanceOf(NotFoundException.class);
   }
 }

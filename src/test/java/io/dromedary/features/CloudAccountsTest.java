@@ -3,11 +3,14 @@ package io.dromedary.features;
 import static io.dromedary.testing.Gateway.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.dromedary.chat.EmbeddingResponse;
+import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
 import io.dromedary.testing.Gateway.Streamed;
 import io.dromedary.testing.Mood;
+import java.util.Collections;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -67,6 +70,33 @@ class CloudAccountsTest {
     assertThat(stream.usage().path("total_tokens").asInt()).isEqualTo(14);
     assertThat(stream.raw()).doesNotContain("prompt_filter_results");
     assertThat(fake.last().path()).isEqualTo(path + streaming);
+  }
+
+  @Tag("D15")
+  @ParameterizedTest
+  @CsvSource({"azure/text-embedding-3-large, /openai/deployments/text-embedding-3-large/embeddings?api-version=2024-10-21", "bedrock/amazon.titan-embed-text-v2:0, /model/amazon.titan-embed-text-v2%3A0/invoke",
+      "bedrock/cohere.embed-v4:0, /model/cohere.embed-v4%3A0/invoke"})
+  void both_embed_and_bedrock_signs_for_it_too(String model, String path) {
+    FakeProvider fake = model.startsWith("azure") ? AZURE : BEDROCK;
+    Answer answer = gateway.post("/v1/embeddings", Json.object().put("model", model).put("input", "hello").put("encoding_format", "base64"));
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    assertThat(EmbeddingResponse.vector(answer.json().at("/data/0/embedding").textValue())).hasSize(8);
+    assertThat(answer.json().at("/usage/prompt_tokens").asInt()).isEqualTo(9);
+    assertThat(fake.last().path()).isEqualTo(path);
+    assertThat(String.valueOf(fake.last().header("authorization")).startsWith("AWS4-HMAC-SHA256 ")).isEqualTo(fake == BEDROCK);
+  }
+
+  @Tag("D15")
+  @Tag("M6")
+  @Test void an_account_that_is_asked_again_after_a_part_failed_is_paid_for_both() {
+    AZURE.usage(500_000, 0).next(Mood.WELL, Mood.DOWN);
+    Answer answer = gateway.post("/v1/embeddings", Json.object().put("model", "azure/text-embedding-3-large").set("input", Json.mapper().valueToTree(Collections.nCopies(1_025, "hello"))));
+    AZURE.usage(9, -1);
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.json().at("/usage/prompt_tokens").asLong()).as("of the two parts of the answer").isEqualTo(1_000_000);
+    Row row = Row.of(gateway, answer.requestId());
+    assertThat(row.attempts()).hasSize(2);
+    assertThat(row.costNanos()).as("a part before, two after").isEqualTo(3 * 65_000_000);
   }
 
   @Tag("T8")

@@ -1,5 +1,6 @@
 package io.dromedary.features;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -17,10 +18,18 @@ import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Mood;
 import io.dromedary.testing.OpenAiSchema;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,27 +42,36 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Texts to vectors, through the running gateway. */
 @Tag("D15")
 class EmbeddingsTest {
-  static final FakeProvider OPENAI = FakeProvider.openai();
-  static final FakeProvider MISTRAL = FakeProvider.openai();
-  static final FakeProvider GEMINI = FakeProvider.gemini();
-  static final FakeProvider OLLAMA = FakeProvider.ollama();
+  static final FakeProvider OPENAI = FakeProvider.openai().strict();
+  static final FakeProvider AZURE = FakeProvider.azure().strict();
+  static final FakeProvider MISTRAL = FakeProvider.speaking("mistral", 0).strict();
+  static final FakeProvider GEMINI = FakeProvider.gemini().strict();
+  static final FakeProvider BEDROCK = FakeProvider.bedrock().strict();
+  static final FakeProvider OLLAMA = FakeProvider.ollama().strict();
+  static final Map<String, FakeProvider> FAKES = Map.of("openai", OPENAI, "azure", AZURE, "mistral", MISTRAL, "gemini", GEMINI, "bedrock", BEDROCK, "ollama", OLLAMA);
+  private static final String TITAN = "bedrock/amazon.titan-embed-text-v2:0";
   static Gateway gateway;
 
   @BeforeAll
   static void start() {
-    gateway = Gateway.with("openai", OPENAI).and("mistral", MISTRAL).and("gemini", GEMINI).and("ollama", OLLAMA).at("anthropic", "http://127.0.0.1:9").at("groq", "http://127.0.0.1:9")
-        .at("deepseek", "http://127.0.0.1:9").set("dromedary.breaker.min-calls", 20).start();
+    Gateway.Setup setup = Gateway.bare().set("dromedary.providers.azure.api-version", "2024-10-21").set("dromedary.breaker.min-calls", 100).set("dromedary.breaker.window", 100);
+    FAKES.forEach(setup::and);
+    for (String chatsOnly : List.of("anthropic", "groq", "deepseek", "openrouter", "routellm")) {
+      setup.at(chatsOnly, "http://127.0.0.1:9");
+    }
+    gateway = setup.start();
   }
 
   @AfterAll
   static void stop() {
     gateway.close();
-    List.of(OPENAI, MISTRAL, GEMINI, OLLAMA).forEach(FakeProvider::close);
+    FAKES.values().forEach(FakeProvider::close);
   }
 
   @BeforeEach
   void quiet() {
-    List.of(OPENAI, MISTRAL, GEMINI, OLLAMA).forEach(fake -> fake.mood(Mood.WELL).usage(9, -1).reset());
+    FAKES.values().forEach(fake -> fake.mood(Mood.WELL).usage(9, -1).by(null).reset());
+    gateway.bean(CircuitBreakerRegistry.class).getAllCircuitBreakers().forEach(CircuitBreaker::reset);
   }
 
   static ObjectNode request(String model, Object input, String more) {
@@ -102,11 +120,12 @@ class EmbeddingsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"openai/text-embedding-3-small,base64,5", "openai/text-embedding-3-small,float,5", "mistral/codestral-embed,base64,8", "gemini/gemini-embedding-001,base64,5", "gemini/gemini-embedding-001,float,5",
-      "ollama/nomic-embed-text,base64,5"})
+  @CsvSource({"openai/text-embedding-3-small,base64,5", "openai/text-embedding-3-small,float,5", "azure/text-embedding-3-large,base64,5", "azure/text-embedding-3-large,float,5", "mistral/codestral-embed,base64,5",
+      "mistral/codestral-embed,float,5", "gemini/gemini-embedding-001,base64,5", "gemini/gemini-embedding-001,float,5", TITAN + ",base64,256", TITAN + ",float,512", "bedrock/cohere.embed-v4:0,base64,256",
+      "bedrock/cohere.embed-v4:0,float,1536", "ollama/nomic-embed-text,base64,5", "ollama/nomic-embed-text,float,5"})
   void every_provider_answers_in_openais_shape_in_order_and_in_the_encoding_asked_for(String model, String encoding, int dimensions) {
     List<String> texts = List.of("first " + encoding, "second", "third 🐪");
-    Gateway.Answer answer = embed(request(model, texts, "{'encoding_format':'" + encoding + "','dimensions':5}"));
+    Gateway.Answer answer = embed(request(model, texts, "{'encoding_format':'" + encoding + "','dimensions':" + dimensions + "}"));
     assertVectors(answer, encoding.equals("base64"), dimensions, texts);
     assertThat(answer.json().path("model").asText()).isEqualTo(model);
     assertThat(answer.json().at("/usage/prompt_tokens").asLong()).isPositive().isEqualTo(answer.json().at("/usage/total_tokens").asLong());
@@ -118,7 +137,8 @@ class EmbeddingsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"openai/text-embedding-3-small", "mistral/mistral-embed", "gemini/gemini-embedding-001", "ollama/nomic-embed-text", "local/all-minilm-l6-v2"})
+  @ValueSource(strings = {"openai/text-embedding-3-small", "azure/text-embedding-3-small", "mistral/mistral-embed", "gemini/gemini-embedding-001", TITAN, "bedrock/cohere.embed-multilingual-v3", "ollama/nomic-embed-text",
+      "local/all-minilm-l6-v2"})
   void openais_own_client_reads_the_vectors_whoever_made_them(String model) {
     OpenAIClient client = OpenAIOkHttpClient.builder().baseUrl(gateway.url() + "/v1").apiKey("any").maxRetries(0).build();
     try {
@@ -216,22 +236,26 @@ class EmbeddingsTest {
 
   @Test
   void a_chat_answer_is_never_taken_for_vectors() {
-    ObjectNode both = request("openai/text-embedding-3-small", "two doors", "{'messages':[{'role':'user','content':'two doors'}]}");
+    // the catalogue does not know it, so both doors let it through
+    ObjectNode both = request("ollama/two-doors", "two doors", "{'messages':[{'role':'user','content':'two doors'}]}");
     assertThat(embed(both).status()).isEqualTo(200);
-    assertThat(gateway.post("/v1/chat/completions", both).json().path("object").asText()).isNotEqualTo("list");
+    assertThat(gateway.post("/v1/chat/completions", both).json().path("object").asText()).isEqualTo("chat.completion");
   }
 
   @Test
   void lists_of_tokens_go_to_openai_and_are_a_400_elsewhere() {
     assertVectors(embed(request("openai/text-embedding-3-small", List.of(List.of(1, 2), List.of(3)), "{}")), false, 8, List.of("[1,2]", "[3]"));
-    for (String model : List.of("mistral/mistral-embed", "gemini/gemini-embedding-001", "ollama/nomic-embed-text", "local/all-minilm-l6-v2")) {
+    assertVectors(embed(request("azure/text-embedding-3-large", List.of(List.of(1, 2), List.of(3)), "{}")), false, 8, List.of("[1,2]", "[3]"));
+    for (String model : List.of("mistral/mistral-embed", "gemini/gemini-embedding-001", TITAN, "bedrock/cohere.embed-v4:0", "ollama/nomic-embed-text", "local/all-minilm-l6-v2")) {
       assertError(embed(request(model, List.of(1, 2), "{}")), 400, "input", null);
+      assertError(embed(request(model, List.of(List.of(1, 2), List.of(3)), "{}")), 400, "input", null);
     }
-    assertThat(MISTRAL.calls() + GEMINI.calls() + OLLAMA.calls()).isZero();
+    assertThat(MISTRAL.calls() + GEMINI.calls() + BEDROCK.calls() + OLLAMA.calls()).isZero();
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"anthropic/claude-opus-5", "anthropic/anything", "groq/llama-3.3-70b-versatile", "groq/some-embedding", "deepseek/deepseek-v4-pro", "openai/gpt-4o-mini", "gpt-4o-mini", "auto", "auto:cost", "sandbox/echo"})
+  @ValueSource(strings = {"anthropic/claude-opus-5", "anthropic/anything", "groq/llama-3.3-70b-versatile", "groq/some-embedding", "deepseek/deepseek-v4-pro", "openrouter/openai/text-embedding-3-small", "routellm/anything",
+      "bedrock/amazon.nova-lite-v1:0", "bedrock/amazon.nova-2-multimodal-embeddings-v1:0", "azure/gpt-4o", "openai/gpt-4o-mini", "gpt-4o-mini", "auto", "auto:cost", "sandbox/echo"})
   void a_provider_or_model_without_embeddings_is_a_400(String model) {
     assertError(embed(request(model, "a", "{}")), 400, "model", "invalid_value");
   }
@@ -252,7 +276,11 @@ class EmbeddingsTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', quoteCharacter = '~', value = {"{'model':'openai/text-embedding-3-small','input':''}|input", "{'model':'openai/text-embedding-3-small','input':['a','']}|input[1]",
-      "{'model':'openai/text-embedding-3-small'}|input", "{'input':'a'}|model", "{'model':'openai/text-embedding-3-small','input':'a','encoding_format':'hex'}|encoding_format",
+      "{'model':'openai/text-embedding-3-small'}|input", "{'input':'a'}|model", "{'model':'openai/text-embedding-3-small','input':[]}|input", "{'model':'openai/text-embedding-3-small','input':null}|input", "{'model':'openai/text-embedding-3-small','input':7}|input",
+      "{'model':'openai/text-embedding-3-small','input':['a',7]}|input[1]", "{'model':'openai/text-embedding-3-small','input':{'text':'a'}}|input", "{'model':'openai/text-embedding-3-small','input':[[]]}|input[0]",
+      "{'model':'openai/text-embedding-3-small','input':'a','dimensions':0}|dimensions", "{'model':'openai/text-embedding-3-small','input':'a','dimensions':'5'}|dimensions",
+      "{'model':'bedrock/amazon.titan-embed-text-v2:0','input':'a','dimensions':300}|dimensions", "{'model':'bedrock/cohere.embed-english-v3','input':'a','dimensions':256}|dimensions",
+      "{'model':'bedrock/cohere.embed-v4:0','input':['a','']}|input[1]", "{'model':'azure/text-embedding-3-large','input':['']}|input[0]", "{'model':'ollama/nomic-embed-text','input':''}|input", "{'model':'openai/text-embedding-3-small','input':'a','encoding_format':'hex'}|encoding_format",
       "{'model':'openai/text-embedding-3-small','input':'a','dimensions':-1}|dimensions"})
   void bad_input_is_a_400_and_nobody_is_asked(String json, String param) {
     assertError(gateway.post("/v1/embeddings", json.replace('\'', '"')), 400, param, null);
@@ -285,10 +313,184 @@ class EmbeddingsTest {
     MISTRAL.await(FakeProvider.Call::cancelled, Duration.ofSeconds(10));
   }
 
+  @ParameterizedTest
+  @CsvSource({"openai/text-embedding-3-small,", "azure/text-embedding-3-large,", "mistral/mistral-embed,user", "gemini/gemini-embedding-001,user", TITAN + ",user", "bedrock/cohere.embed-v4:0,user", "ollama/nomic-embed-text,user"})
+  void a_parameter_that_a_provider_does_not_take_is_named(String model, String dropped) {
+    Gateway.Answer answer = embed(request(model, "who asks", "{'user':'u-1'}"));
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    assertThat(answer.header("x-dromedary-dropped-params")).isEqualTo(dropped);
+  }
+
   @Test
-  void a_parameter_that_a_provider_does_not_take_is_named() {
-    Gateway.Answer answer = embed(request("gemini/gemini-embedding-001", "who asks", "{'user':'u-1'}"));
-    assertThat(answer.header("x-dromedary-dropped-params")).isEqualTo("user");
+  void azure_is_asked_by_deployment_and_bedrock_by_invoke_model() {
+    embed(request("azure/text-embedding-3-large", "where to", "{}"));
+    assertThat(AZURE.last().path()).isEqualTo("/openai/deployments/text-embedding-3-large/embeddings?api-version=2024-10-21");
+    assertThat(AZURE.last().header("api-key")).isEqualTo("sk-test-azure-0123456789");
+    embed(request(TITAN, "where to", "{}"));
+    assertThat(BEDROCK.last().path()).isEqualTo("/model/amazon.titan-embed-text-v2%3A0/invoke");
+    assertThat(BEDROCK.last().header("authorization")).isEqualTo("Bearer sk-test-bedrock-0123456789");
+    assertThat(BEDROCK.last().header("accept")).isEqualTo("application/json");
+  }
+
+  @Tag("M5")
+  @ParameterizedTest
+  @CsvSource({TITAN + ",1000000,20000000", "bedrock/cohere.embed-v4:0,1000000,120000000", "azure/text-embedding-3-large,1000000,130000000"})
+  void what_azure_and_bedrock_count_is_what_is_paid(String model, long tokens, long nanos) {
+    FAKES.values().forEach(fake -> fake.usage(tokens, 0));
+    Gateway.Answer answer = embed(request(model, "counted " + model, "{}"));
+    assertThat(answer.json().at("/usage/prompt_tokens").asLong()).isEqualTo(tokens);
+    assertThat(answer.json().at("/usage/total_tokens").asLong()).isEqualTo(tokens);
+    assertThat(Row.of(gateway, answer.requestId()).costNanos()).isEqualTo(nanos);
+  }
+
+  @ParameterizedTest
+  @CsvSource({TITAN + ",7,1", "bedrock/cohere.embed-english-v3,200,96", "openai/text-embedding-3-small,2048,1024", "azure/text-embedding-3-large,1030,1024", "ollama/nomic-embed-text,520,512"})
+  void what_is_more_than_a_provider_takes_at_once_is_asked_for_in_parts_under_one_attempt(String model, int texts, int most) {
+    List<String> inputs = IntStream.range(0, texts).mapToObj(i -> "text " + i).toList();
+    Gateway.Answer answer = embed(request(model, inputs, "{'encoding_format':'base64'}"));
+    assertVectors(answer, true, 8, inputs);
+    FakeProvider fake = FAKES.get(model.substring(0, model.indexOf('/')));
+    assertThat(fake.calls()).isEqualTo((texts + most - 1) / most);
+    assertThat(answer.json().at("/usage/prompt_tokens").asLong()).as("the sum of the parts").isEqualTo(9L * fake.calls());
+    assertThat(Row.of(gateway, answer.requestId()).attempts()).hasSize(1);
+  }
+
+  @Tag("M6")
+  @ParameterizedTest
+  @CsvSource({TITAN + ",3,REFUSES,400,2", TITAN + ",3,JUNK,502,3", "bedrock/cohere.embed-v4:0,97,BAD_KEY,502,1", "openai/text-embedding-3-small,1025,REFUSES,400,1"})
+  void whichever_part_fails_what_was_embedded_before_it_is_paid(String model, int texts, Mood mood, int status, int paid) {
+    FakeProvider fake = FAKES.get(model.substring(0, model.indexOf('/')));
+    for (int i = 1; i < (mood == Mood.JUNK ? paid : paid + 1); i++) {
+      fake.next(Mood.WELL);
+    }
+    fake.usage(500_000, 0).next(mood);
+    Gateway.Answer answer = embed(request(model, IntStream.range(0, texts).mapToObj(i -> "hello").toList(), "{}"), "x-dromedary-cache", "no-store");
+    assertError(answer, status, null, null);
+    int whole = mood == Mood.JUNK ? paid - 1 : paid;
+    long perCall = Map.of("bedrock/amazon.titan-embed-text-v2:0", 10_000_000L, "bedrock/cohere.embed-v4:0", 60_000_000L, "openai/text-embedding-3-small", 10_000_000L).get(model);
+    // what broke after it had been taken in costs its input, counted here: one token
+    assertThat(Row.of(gateway, answer.requestId()).costNanos()).isEqualTo(whole * perCall + (paid - whole) * 20L);
+  }
+
+  @Test
+  void vectors_that_are_none_make_the_same_model_elsewhere_answer() {
+    for (Mood mood : List.of(Mood.JUNK, Mood.HTML, Mood.EMPTY, Mood.DOWN, Mood.HANGS_UP)) {
+      OPENAI.mood(mood);
+      Gateway.Answer answer = embed(request("text-embedding-3-large", "elsewhere " + mood, "{}"));
+      assertVectors(answer, false, 8, List.of("elsewhere " + mood));
+      assertThat(answer.header("x-dromedary-provider")).isEqualTo("azure");
+      assertThat(answer.json().path("model").asText()).isEqualTo("azure/text-embedding-3-large");
+      assertThat(Row.of(gateway, answer.requestId()).attempts()).hasSize(2);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '~', value = {
+      "openai/text-embedding-3-small|{'object':'list','data':[{'index':0,'embedding':[0.1,0.2]},{'index':1,'embedding':[0.1]}],'usage':{'prompt_tokens':2}}",
+      "openai/text-embedding-3-small|{'object':'list','data':[{'index':0,'embedding':'AACAPw=='}],'usage':{'prompt_tokens':2}}", "azure/text-embedding-3-large|{'data':[{'index':0,'embedding':'!!'},{'index':1,'embedding':'!!'}]}",
+      "mistral/mistral-embed|{'data':[{'index':0,'embedding':null},{'index':1,'embedding':[1]}]}", "gemini/gemini-embedding-001|{'embeddings':[{'values':[1]}]}", "gemini/gemini-embedding-001|{'embeddings':[{'values':[1]},{'values':['x']}]}",
+      "ollama/nomic-embed-text|{'embeddings':[[1,2],[]]}", TITAN + "|{'embedding':[],'inputTextTokenCount':1}", TITAN + "|{'embedding':'AACA','inputTextTokenCount':1}", TITAN + "|{'message':'hello'}",
+      "bedrock/cohere.embed-v4:0|{'embeddings':{'int8':[[1],[2]]}}", "bedrock/cohere.embed-v4:0|{'embeddings':{'float':[[1.5]]}}", "bedrock/cohere.embed-english-v3|{'embeddings':'none'}"})
+  void malformed_vectors_are_a_502_and_never_passed_on(String model, String body) {
+    answers(model, 200, "application/json", body.replace('\'', '"').getBytes(UTF_8));
+    Gateway.Answer answer = embed(request(model, List.of("one", "two"), "{}"), "x-dromedary-cache", "no-store");
+    assertError(answer, 502, null, null);
+    assertThat(Row.of(gateway, answer.requestId()).status()).isEqualTo("error");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"openai/text-embedding-3-small", "azure/text-embedding-3-large", "mistral/mistral-embed", "gemini/gemini-embedding-001", TITAN, "bedrock/cohere.embed-v4:0", "ollama/nomic-embed-text"})
+  void whoever_embeds_its_faults_are_told_in_openais_shape(String model) {
+    FakeProvider fake = FAKES.get(model.substring(0, model.indexOf('/')));
+    Map<Mood, Integer> told = Map.of(Mood.DOWN, 503, Mood.HTML, 502, Mood.EMPTY, 502, Mood.JUNK, 502, Mood.HANGS_UP, 502, Mood.REFUSES, 400, Mood.BAD_KEY, 502);
+    told.forEach((mood, status) -> {
+      fake.mood(mood);
+      Gateway.Answer answer = embed(request(model, "fault " + mood, "{}"));
+      assertError(answer, status, null, null);
+      assertThat(answer.text()).doesNotContain("sk-fake").doesNotContain("sk-test");
+    });
+  }
+
+  /** This and nothing else is said by the model's provider. */
+  private static FakeProvider answers(String model, int status, String headers, byte[] body) {
+    return FAKES.get(model.substring(0, model.indexOf('/'))).by((call, wire) -> {
+      wire.send(("HTTP/1.1 " + status + " X\r\nContent-Type: " + headers + "\r\nContent-Length: " + body.length + "\r\n\r\n").getBytes(UTF_8));
+      wire.send(body);
+      return true;
+    });
+  }
+
+  @ParameterizedTest
+  @CsvSource({"401,502", "403,502", "404,404", "408,503", "429,429", "500,503", "503,503", "529,503"})
+  void an_error_page_is_told_by_its_status_alone(int status, int told) {
+    for (String model : List.of("azure/text-embedding-3-large", "gemini/gemini-embedding-001", TITAN)) {
+      answers(model, status, "text/html", "<html><body>sk-secret proxy</body></html>".getBytes(UTF_8));
+      Gateway.Answer answer = embed(request(model, "page " + status, "{}"));
+      // a 404 of Azure that names no deployment is the operator's mistake
+      assertError(answer, status == 404 && model.startsWith("azure/") ? 502 : told, null, null);
+      assertThat(answer.text()).doesNotContain("sk-secret").doesNotContain("<html");
+      assertThat(Row.of(gateway, answer.requestId()).costNanos()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({TITAN + ",{'embedding':[0.5]}", "azure/text-embedding-3-large,{'data':[{'index':0;'embedding':[0.5]}]}", "gemini/gemini-embedding-001,{'embeddings':[{'values':[0.5]}]}"})
+  void a_zipped_answer_is_unzipped(String model, String body) throws IOException {
+    ByteArrayOutputStream zipped = new ByteArrayOutputStream();
+    try (GZIPOutputStream zip = new GZIPOutputStream(zipped)) {
+      zip.write(body.replace('\'', '"').replace(';', ',').getBytes(UTF_8));
+    }
+    answers(model, 200, "application/json\r\nContent-Encoding: gzip", zipped.toByteArray());
+    Gateway.Answer answer = embed(request(model, "zipped", "{}"));
+    assertThat(answer.json().at("/data/0/embedding/0").floatValue()).as(answer.text()).isEqualTo(0.5f);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {TITAN, "azure/text-embedding-3-large", "gemini/gemini-embedding-001"})
+  void an_answer_that_breaks_off_or_stalls_is_none_and_costs_its_input(String model) {
+    FakeProvider fake = FAKES.get(model.substring(0, model.indexOf('/')));
+    byte[] half = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{\"embedding\":[0.5".getBytes(UTF_8);
+    fake.by((call, wire) -> {
+      wire.send(half);
+      return false;
+    });
+    Gateway.Answer broken = embed(request(model, "hello", "{}"), "x-dromedary-cache", "no-store");
+    assertError(broken, 502, null, null);
+    assertThat(Row.of(gateway, broken.requestId()).costNanos()).isPositive();
+    fake.by((call, wire) -> {
+      wire.send(half);
+      wire.waitForGoodbye();
+      return false;
+    });
+    Gateway.Answer stalled = embed(request(model, "hello", "{}"), "x-dromedary-cache", "no-store", "x-dromedary-timeout-ms", "500");
+    assertError(stalled, 504, null, "provider_timeout");
+    assertThat(Row.of(gateway, stalled.requestId()).costNanos()).isPositive();
+    fake.await(FakeProvider.Call::cancelled, Duration.ofSeconds(10));
+  }
+
+  @Test
+  void cohere_is_told_what_the_vectors_are_for() {
+    embed(request("bedrock/cohere.embed-v4:0", "a question", "{'input_type':'search_query'}"));
+    assertThat(BEDROCK.last().json().path("input_type").asText()).isEqualTo("search_query");
+    embed(request("bedrock/cohere.embed-v4:0", "a text", "{}"));
+    assertThat(BEDROCK.last().json().path("input_type").asText()).isEqualTo("search_document");
+    assertError(embed(request("bedrock/cohere.embed-v4:0", "a text", "{'input_type':'poem'}")), 400, null, null);
+    assertError(embed(request("bedrock/cohere.embed-v4:0", "a text", "{'input_type':7}")), 400, "input_type", null);
+  }
+
+  @Test
+  void nothing_in_the_shape_of_the_vectors_tells_who_made_them() {
+    Set<String> shape = new TreeSet<>();
+    for (String model : List.of("openai/text-embedding-3-small", "azure/text-embedding-3-large", "mistral/mistral-embed", "gemini/gemini-embedding-001", TITAN, "bedrock/cohere.embed-v4:0", "ollama/nomic-embed-text",
+        "local/all-minilm-l6-v2")) {
+      JsonNode json = embed(request(model, List.of("a shape", "of two"), "{}")).json();
+      Set<String> names = new TreeSet<>();
+      for (JsonNode node : List.of(json, json.at("/data/0"), json.at("/data/1"), json.path("usage"))) {
+        node.properties().forEach(field -> names.add(field.getKey() + " " + field.getValue().getNodeType()));
+      }
+      shape = shape.isEmpty() ? names : shape;
+      assertThat(names).as(model).isEqualTo(shape);
+    }
   }
 
   private static void assertError(Gateway.Answer answer, int status, String param, String code) {

@@ -153,7 +153,7 @@ class RoutingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gpt-17", "nobody/gpt-4o", "mistral/mistral-large-latest", "router-astrology-0.5"})
+  @ValueSource(strings = {"gpt-17", "nobody/gpt-4o", "mistral/mistral-large-latest"})
   void a_model_that_is_not_served_here_is_not_found(String name) {
     Answer answer = gateway.chat(name, GREETING);
 
@@ -161,6 +161,24 @@ class RoutingTest {
     assertThat(answer.json().at("/error/code").asText()).isEqualTo("model_not_found");
     assertThat(answer.json().at("/error/param").asText()).isEqualTo("model");
     assertThat(answer.json().at("/error/message").asText()).contains(name);
+    assertThat(calls()).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', textBlock = """
+      router-astrology-0.5 | astrology
+      router-mf-1.5        | 1.5
+      router-mf--0.1       | -0.1
+      router-mf-often      | often
+      router-bert-0.5      | routers.bert
+      auto:astrology       | astrology
+      """)
+  void a_router_or_domain_that_there_is_not_is_told_with_what_is_allowed(String name, String told) {
+    Answer answer = gateway.chat(name, GREETING);
+
+    assertThat(answer.status()).as(answer.text()).isEqualTo(400);
+    assertThat(answer.json().at("/error/param").asText()).isEqualTo("model");
+    assertThat(answer.json().at("/error/message").asText()).contains(told);
     assertThat(calls()).isZero();
   }
 

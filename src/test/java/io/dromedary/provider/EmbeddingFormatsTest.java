@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Model;
+import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.provider.EmbeddingFormat.Part;
 import io.dromedary.provider.EmbeddingFormat.Vectors;
+import io.dromedary.provider.bedrock.BedrockEmbeddings;
 import io.dromedary.provider.gemini.GeminiEmbeddings;
 import io.dromedary.provider.ollama.OllamaEmbeddings;
 import io.dromedary.provider.openai.OpenAiEmbeddings;
@@ -26,6 +28,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -34,9 +37,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EmbeddingFormatsTest {
   static final Path FIXTURES = Path.of("src/test/resources/wire-embeddings");
 
+  private static final ModelCatalog CATALOGUE = catalogue();
+
+  private static ModelCatalog catalogue() {
+    try {
+      return ModelCatalog.read(Files.readAllBytes(Path.of("config/models.yaml")), "models.yaml");
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   static EmbeddingFormat format(String provider) {
     return switch (provider) {
       case "gemini" -> new GeminiEmbeddings();
+      case "bedrock" -> new BedrockEmbeddings("eu");
       case "ollama" -> new OllamaEmbeddings();
       default -> new OpenAiEmbeddings(provider);
     };
@@ -94,15 +108,15 @@ class EmbeddingFormatsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"openai", "mistral", "gemini", "ollama"})
+  @ValueSource(strings = {"openai", "azure", "mistral", "gemini", "ollama", "bedrock"})
   void long_lists_are_cut_into_what_the_provider_takes_without_gaps(String provider) {
     EmbeddingRequest request = many(2_048, 20);
-    List<Part> parts = format(provider).write(request, Model.unlisted(provider, "m"));
+    List<Part> parts = format(provider).write(request, Model.unlisted(provider, provider.equals("bedrock") ? "cohere.embed-english-v3" : "m"));
     assertThat(parts).hasSizeGreaterThan(1);
     int next = 0;
     for (Part part : parts) {
       assertThat(part.from()).isEqualTo(next);
-      assertThat(part.size()).isPositive().isLessThanOrEqualTo(provider.equals("gemini") ? 100 : 1_024);
+      assertThat(part.size()).isPositive().isLessThanOrEqualTo(provider.equals("gemini") ? 100 : provider.equals("bedrock") ? 96 : 1_024);
       next = part.to();
     }
     assertThat(next).isEqualTo(2_048);
@@ -116,11 +130,11 @@ class EmbeddingFormatsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mistral", "gemini", "ollama"})
+  @ValueSource(strings = {"mistral", "gemini", "ollama", "bedrock"})
   void lists_of_tokens_are_refused_where_they_mean_something_else(String provider) {
     for (String input : new String[] {"[1,2,3]", "[[1,2],[3]]"}) {
       EmbeddingRequest request = request("{'model':'m','input':" + input + "}");
-      assertThatThrownBy(() -> format(provider).write(request, Model.unlisted(provider, "m"))).isInstanceOfSatisfying(Problem.class, p -> {
+      assertThatThrownBy(() -> format(provider).write(request, Model.unlisted(provider, "cohere.embed-english-v3"))).isInstanceOfSatisfying(Problem.class, p -> {
         assertThat(p.status()).isEqualTo(400);
         assertThat(p.param()).isEqualTo("input");
       });
@@ -140,12 +154,52 @@ class EmbeddingFormatsTest {
   @ValueSource(strings = {"", "[]", "null", "{}", "<html>", "{'data':[]}", "{'data':{}}", "{'data':[{'index':0}]}", "{'data':[{'index':0,'embedding':[]}]}", "{'data':[{'index':0,'embedding':['a']}]}",
       "{'data':[{'index':0,'embedding':'???'}]}", "{'data':[{'index':0,'embedding':'AAA='}]}", "{'data':[{'index':0,'embedding':'AADAfw=='}]}", "{'data':[{'index':7,'embedding':[1]}]}",
       "{'data':[{'index':0,'embedding':[1]},{'index':0,'embedding':[1]}]}", "{'data':[{'index':0,'embedding':[1]},{'index':1,'embedding':[1]}]}", "{'data':[{'index':0,'embedding':[1", "{'data':[{'index':0,'embedding':[1e99]}]}",
-      "{'embeddings':[]}", "{'embeddings':[{}]}", "{'embeddings':[{'values':[]}]}", "{'embeddings':[[]]}", "{'embeddings':[['x']]}", "{'embeddings':[[1],[2]]}", "{'embeddings':3}", "{'data':[3]}"})
+      "{'embeddings':[]}", "{'embeddings':[{}]}", "{'embeddings':[{'values':[]}]}", "{'embeddings':[[]]}", "{'embeddings':[['x']]}", "{'embeddings':[[1],[2]]}", "{'embeddings':3}", "{'data':[3]}", "{'embedding':[]}", "{'embedding':{}}", "{'embedding':[1", "{'embedding':['x'],'inputTextTokenCount':1}", "{'embeddings':{}}", "{'embeddings':{'float':3}}", "{'embeddings':{'float':[]}}",
+      "{'embeddings':{'float':[[1],[2]]}}", "{'embeddings':{'int8':[[1]]}}"})
   void an_answer_that_is_none_is_never_taken_for_one(String body) {
     EmbeddingRequest request = request("{'model':'m','input':'a'}");
-    for (String provider : List.of("openai", "mistral", "gemini", "ollama")) {
-      Part part = format(provider).write(request, Model.unlisted(provider, "m")).get(0);
+    for (String named : List.of("openai/m", "azure/m", "mistral/m", "gemini/m", "ollama/m", "bedrock/amazon.titan-embed-text-v2:0", "bedrock/cohere.embed-v4:0")) {
+      String provider = named.substring(0, named.indexOf('/'));
+      Part part = format(provider).write(request, Model.unlisted(provider, named.substring(named.indexOf('/') + 1))).get(0);
       assertThatThrownBy(() -> format(provider).read(request, part, body.replace('\'', '"').getBytes(StandardCharsets.UTF_8))).as(provider).isInstanceOf(IOException.class);
     }
+  }
+
+  @Test
+  void azures_path_names_the_deployment_where_there_is_an_api_version() {
+    EmbeddingRequest request = request("{'model':'m','input':[1,2]}");
+    assertThat(new OpenAiEmbeddings("azure", "2024-10-21").write(request, Model.unlisted("azure", "my emb/1")).get(0).outgoing().path()).isEqualTo("/openai/deployments/my%20emb%2F1/embeddings?api-version=2024-10-21");
+    assertThat(new OpenAiEmbeddings("azure").write(request, Model.unlisted("azure", "m")).get(0).outgoing().path()).isEqualTo("/openai/v1/embeddings");
+  }
+
+  private static String bedrockPath(String model) {
+    return format("bedrock").write(request("{'model':'m','input':'a'}"), CATALOGUE.find("bedrock/" + model).orElse(Model.unlisted("bedrock", model))).get(0).outgoing().path();
+  }
+
+  @Test
+  void only_the_model_that_has_inference_profiles_is_asked_through_one() {
+    assertThat(bedrockPath("cohere.embed-v4:0")).isEqualTo("/model/eu.cohere.embed-v4%3A0/invoke");
+    assertThat(bedrockPath("us.cohere.embed-v4:0")).as("named in full").isEqualTo("/model/us.cohere.embed-v4%3A0/invoke");
+    assertThat(bedrockPath("cohere.embed-english-v3")).isEqualTo("/model/cohere.embed-english-v3/invoke");
+    assertThat(bedrockPath("amazon.titan-embed-text-v2:0")).isEqualTo("/model/amazon.titan-embed-text-v2%3A0/invoke");
+    assertThat(bedrockPath("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.cohere.embed-v4:0")).isEqualTo("/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Ainference-profile%2Feu.cohere.embed-v4%3A0/invoke");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"amazon.titan-embed-text-v2:0,300,dimensions", "amazon.titan-embed-text-v1,512,dimensions", "cohere.embed-english-v3,256,dimensions", "cohere.embed-v4:0,300,dimensions", "amazon.nova-2-multimodal-embeddings-v1:0,256,model"})
+  void what_a_model_of_bedrock_cannot_do_is_refused_by_name(String model, int dimensions, String param) {
+    EmbeddingRequest request = request("{'model':'m','input':'a','dimensions':" + dimensions + "}");
+    assertThatThrownBy(() -> format("bedrock").write(request, Model.unlisted("bedrock", model))).isInstanceOfSatisfying(Problem.class, p -> {
+      assertThat(p.status()).isEqualTo(400);
+      assertThat(p.param()).isEqualTo(param);
+    });
+  }
+
+  @ParameterizedTest
+  @CsvSource({"7,7", "' 12 ',12", "-3,-3", "99999999999999,-1", "many,-1", "'',-1"})
+  void cohere_on_bedrock_counts_in_a_header(String header, long tokens) {
+    assertThat(format("bedrock").inputTokens(Map.of("x-amzn-bedrock-input-token-count", header))).isEqualTo(tokens);
+    assertThat(format("bedrock").inputTokens(Map.of())).isEqualTo(-1);
+    assertThat(format("openai").inputTokens(Map.of("x-amzn-bedrock-input-token-count", header))).isEqualTo(-1);
   }
 }

@@ -152,7 +152,7 @@ class CandidateRankingTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"auto,tier", "route-llm,tier", "router-auto,tier", "auto:cost,tier", "router-mf-0.11593,threshold", "router-keywords-1,threshold", "gpt-4o,model", "openai/gpt-4o,model", "router-x,model"})
+  @CsvSource({"auto,tier", "route-llm,tier", "router-auto,tier", "auto:cost,tier", "router-mf-0.11593,threshold", "router-keywords-1,threshold", "gpt-4o,model", "openai/gpt-4o,model", "router-x,threshold"})
   void the_model_name_picks_the_strategy(String model, String strategy) {
     assertThat(ranking(all).strategy(request("'model':'" + model + "'"))).isEqualTo(strategy);
   }
@@ -205,7 +205,7 @@ class CandidateRankingTest {
     assertThat(ids(ranking.byThreshold(request("'model':'router-keywords-0.5'"), looking(Tier.MEDIUM)))).containsExactly("openai/gpt-4o", "openai/gpt-4o-mini");
     assertThat(ids(ranking.byThreshold(request("'model':'router-keywords-0.51'"), looking(Tier.MEDIUM)))).containsExactly("openai/gpt-4o-mini", "openai/gpt-4o");
     assertThat(ranking.byThreshold(request("'model':'router-keywords-0.51'"), looking(Tier.MEDIUM)).decision().reason()).isEqualTo("score 0.5 < 0.51 by keywords");
-    refused(404, "router-zz-0.5` does not exist here: the kinds of `router-<kind>-<threshold>` are keywords, learned, length, random, lexical, mf", () -> ranking.byThreshold(request("'model':'router-zz-0.5'"), looking(Tier.MEDIUM)));
+    refused(400, "router-zz-0.5`: the kinds of `router-<kind>-<threshold>` are keywords, learned, length, lexical, mf, random", () -> ranking.byThreshold(request("'model':'router-zz-0.5'"), looking(Tier.MEDIUM)));
     Complexity asMf = new Complexity(0.3, Tier.MEDIUM, "learned", Map.of("asked_as", "mf"));
     assertThat(ids(ranking.byThreshold(request("'model':'router-mf-0.25'"), asMf)).get(0)).isEqualTo("openai/gpt-4o");
     refused(400, "from 0 to 1", () -> ranking.byThreshold(request("'model':'router-keywords-1.5'"), looking(Tier.MEDIUM)));

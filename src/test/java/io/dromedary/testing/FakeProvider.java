@@ -629,8 +629,9 @@ public final class FakeProvider implements AutoCloseable {
       boolean gemini = path.contains(":generateContent") || path.contains(":streamGenerateContent");
       boolean known = switch (speech) {
         case OPENAI -> path.equals("/v1/chat/completions") || path.equals("/v1/embeddings");
-        case AZURE -> path.equals("/openai/v1/chat/completions") || path.startsWith("/openai/deployments/") && path.contains("/chat/completions?api-version=20");
-        case BEDROCK -> path.startsWith("/model/") && path.indexOf(':') < 0 && (path.endsWith("/converse") || path.endsWith("/converse-stream"));
+        case AZURE -> path.equals("/openai/v1/chat/completions") || path.equals("/openai/v1/embeddings")
+            || path.startsWith("/openai/deployments/") && (path.contains("/chat/completions?api-version=20") || path.contains("/embeddings?api-version=20"));
+        case BEDROCK -> path.startsWith("/model/") && path.indexOf(':') < 0 && (path.endsWith("/converse") || path.endsWith("/converse-stream") || path.endsWith("/invoke"));
         case ANTHROPIC -> path.equals("/v1/messages");
         case GEMINI -> (gemini || path.endsWith(":batchEmbedContents")) && path.startsWith("/v1beta/models/");
         case OLLAMA -> path.equals("/api/chat") || path.equals("/api/embed");
@@ -647,12 +648,12 @@ public final class FakeProvider implements AutoCloseable {
       if (!call.json().isObject()) {
         return error(400, "the body is no JSON object");
       }
-      boolean embeds = path.endsWith("/embeddings") || path.endsWith(":batchEmbedContents") || path.equals("/api/embed");
-      List<String> unknown = strict && !embeds ? unknownFields(call) : List.of();
+      boolean embeds = path.endsWith("/embeddings") || path.contains("/embeddings?") || path.endsWith(":batchEmbedContents") || path.equals("/api/embed") || path.endsWith("/invoke");
+      List<String> unknown = !strict ? List.of() : embeds ? EmbedRules.unknownFields(speech, fields == MISTRAL_FIELDS, call) : unknownFields(call);
       if (!unknown.isEmpty()) {
         return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
       }
-      String complaint = strict && speech == Speech.BEDROCK ? ConverseRules.complaint(call.json()) : null;
+      String complaint = strict && speech == Speech.BEDROCK ? embeds ? EmbedRules.complaint(call) : ConverseRules.complaint(call.json()) : null;
       if (complaint != null) {
         return error(400, complaint);
       }
@@ -848,6 +849,7 @@ public final class FakeProvider implements AutoCloseable {
     private boolean embeddings(Call call, Mood mood) throws IOException {
       JsonNode asked = call.json();
       ObjectNode json = Json.object();
+      String headers = "";
       switch (speech) {
         case GEMINI -> {
           JsonNode requests = asked.path("requests");
@@ -870,6 +872,23 @@ public final class FakeProvider implements AutoCloseable {
           }
           json.put("total_duration", 14143917).put("load_duration", 1019500).put("prompt_eval_count", inputTokens);
         }
+        case BEDROCK -> {
+          boolean cohere = call.model().contains("cohere");
+          if (cohere) {
+            json.put("id", "fake").put("response_type", "embeddings_by_type");
+            var all = json.putObject("embeddings").putArray("float");
+            for (JsonNode text : asked.path("texts")) {
+              floats(all.addArray(), vector(text.textValue(), asked.path("output_dimension").asInt(8)), 1);
+            }
+            json.set("texts", asked.path("texts"));
+          } else {
+            float[] vector = vector(asked.path("inputText").asText(), asked.path("dimensions").asInt(8));
+            floats(json.putArray("embedding"), vector, 1);
+            floats(json.putObject("embeddingsByType").putArray("float"), vector, 1);
+            json.put("inputTextTokenCount", inputTokens);
+          }
+          headers = "x-amzn-RequestId: fake\r\nX-Amzn-Bedrock-Input-Token-Count: " + inputTokens + "\r\nX-Amzn-Bedrock-Invocation-Latency: 12\r\n";
+        }
         default -> {
           JsonNode input = asked.path("input");
           boolean single = input.isTextual() || input.path(0).isNumber();
@@ -880,7 +899,7 @@ public final class FakeProvider implements AutoCloseable {
           var data = json.putArray("data");
           for (int i = (single ? 1 : input.size()) - 1; i >= 0; i--) {
             JsonNode text = single ? input : input.get(i);
-            float[] vector = vector(text.isTextual() ? text.textValue() : Json.text(text), asked.path("dimensions").asInt(8));
+            float[] vector = vector(text.isTextual() ? text.textValue() : Json.text(text), asked.path("dimensions").asInt(asked.path("output_dimension").asInt(8)));
             ObjectNode item = data.addObject().put("object", "embedding").put("index", i);
             if (asked.path("encoding_format").asText().equals("base64")) {
               item.put("embedding", io.dromedary.chat.EmbeddingResponse.base64(vector));
@@ -892,7 +911,7 @@ public final class FakeProvider implements AutoCloseable {
         }
       }
       String text = Json.text(json);
-      return respond(200, "application/json", mood == Mood.JUNK || mood == Mood.TRUNCATED ? text.substring(0, text.length() / 2) : text, "");
+      return respond(200, "application/json", mood == Mood.JUNK || mood == Mood.TRUNCATED ? text.substring(0, text.length() / 2) : text, headers);
     }
 
     private static void floats(com.fasterxml.jackson.databind.node.ArrayNode into, float[] vector, float scale) {

@@ -7,9 +7,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.Dromedary;
-import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
+import io.dromedary.cascade.CascadePolicy;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Json;
+import io.dromedary.domain.TopicPolicy;
+import io.dromedary.ranking.RoutingPolicy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -23,20 +27,20 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.context.ApplicationContext;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.web.servlet.context.ServletWebServerApplicationContext;
-import org.springframework.context.ApplicationContext;
 
 /**
  * The whole application, running in this process on a free port with a state directory of its own, its providers being fakes. Only named providers take part: the others have no key, and no Ollama answers.
@@ -76,6 +80,7 @@ public final class Gateway implements AutoCloseable {
     private final Map<String, String> settings = new LinkedHashMap<>();
     private @Nullable Path stateDir;
     private @Nullable String callers;
+    private @Nullable String routing;
 
     private Setup() {
       for (String provider : KEYED) {
@@ -122,13 +127,39 @@ public final class Gateway implements AutoCloseable {
     }
 
     /** Puts the callers in the place of those in the file. */
-    private static BeanPostProcessor replacing(ApplicationContext context, String yaml) {
+    private static BeanPostProcessor replacing(String yaml) {
       return new BeanPostProcessor() {
         @Override
         public Object postProcessAfterInitialization(Object bean, String name) {
-          return bean instanceof CallerRegistry ? new CallerRegistry("callers of the test", () -> yaml.getBytes(UTF_8), context.getBean(AdminToken.class).value(), Clock.systemUTC()) : bean;
+          return bean instanceof CallerRegistry.Source ? (CallerRegistry.Source) () -> yaml.getBytes(UTF_8) : bean;
         }
       };
+    }
+
+    /** As if this stood in {@code config/routing.yaml}. */
+    public Setup routing(String yaml) {
+      this.routing = yaml;
+      return this;
+    }
+
+    private static BeanPostProcessor routingBy(ApplicationContext context, String yaml) {
+      byte[] bytes = yaml.getBytes(UTF_8);
+      String file = "routing of the test";
+      return new BeanPostProcessor() {
+        @Override
+        public Object postProcessAfterInitialization(Object bean, String name) {
+          return switch (name) {
+            case "routingPolicy" -> new Reloadable<>(() -> bytes, read -> RoutingPolicy.read(read, file, catalogue(context), Set.of("keywords", "learned", "length", "random")));
+            case "topicPolicy" -> new Reloadable<>(() -> bytes, read -> TopicPolicy.read(read, file, Set.of("cost", "quality", "speed", "balanced")));
+            case "cascadePolicy" -> new Reloadable<>(() -> bytes, read -> CascadePolicy.read(read, file, catalogue(context), path -> Files.readAllBytes(Path.of(path))));
+            default -> bean;
+          };
+        }
+      };
+    }
+
+    private static ModelCatalog catalogue(ApplicationContext context) {
+      return (ModelCatalog) ((Reloadable<?>) context.getBean("modelCatalog")).get();
     }
 
     public Gateway start() {
@@ -139,7 +170,11 @@ public final class Gateway implements AutoCloseable {
         SpringApplicationBuilder application = new SpringApplicationBuilder(Dromedary.class).registerShutdownHook(false);
         String yaml = callers;
         if (yaml != null) {
-          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(replacing(context, yaml)));
+          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(replacing(yaml)));
+        }
+        String routes = routing;
+        if (routes != null) {
+          application.initializers(context -> context.getBeanFactory().addBeanPostProcessor(routingBy(context, routes)));
         }
         var context = (ServletWebServerApplicationContext) application.run(arguments);
         return new Gateway(context, dir, stateDir == null);
@@ -202,6 +237,18 @@ public final class Gateway implements AutoCloseable {
 
   public Answer get(String path, String... headers) {
     return send(builder(path, headers).GET().build());
+  }
+
+  /** Any method; without a body when it is empty. */
+  public Answer send(String method, String path, String body, String... headers) {
+    HttpRequest.BodyPublisher publisher = body.isEmpty() ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body);
+    HttpRequest.Builder builder = builder(path, headers).method(method, publisher);
+    return send((body.isEmpty() ? builder : builder.header("content-type", "application/json")).build());
+  }
+
+  /** With the admin token; a body makes it a POST. */
+  public Answer admin(String path, String... body) {
+    return send(body.length == 0 ? "GET" : "POST", path, body.length == 0 ? "" : body[0].replace('\'', '"'), "authorization", "Bearer " + adminToken());
   }
 
   /** Without a thread of the caller. */

@@ -6,6 +6,7 @@ import io.dromedary.TrainedQuality;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.ranking.CandidateRanking;
@@ -91,7 +92,7 @@ public final class Replay {
         return true;
       }
     };
-    CandidateRanking ranking = new CandidateRanking(() -> catalogue, () -> policy, all, ExpectedLatency.PRIOR, new TrainedQuality(scoring.learned));
+    CandidateRanking ranking = new CandidateRanking(() -> catalogue, () -> policy, all, ExpectedLatency.PRIOR, new TrainedQuality(scoring.learned), Tariff.LISTED);
     lines.write("id,setting,model\n");
     return Rows.read(in, row -> {
       String id = id(row.path("id"));

@@ -2,6 +2,7 @@ package io.dromedary.client.chatcompletions;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -36,6 +37,11 @@ public final class ChatRequestReader {
   public ChatRequestReader(Duration defaultTimeout, int maxMessages, int maxN) {
     this.defaultTimeout = defaultTimeout;
     this.rules = new ChatRequestRules(maxMessages, maxN);
+  }
+
+  /** Under the policy of who asks. @throws Problem as {@link #read(Inbound)} */
+  public ChatRequest read(Inbound in, Caller caller) {
+    return read(in).under(caller.policy());
   }
 
   /** @throws Problem 400 with {@code param} and {@code code} that say which field is wrong, and how */

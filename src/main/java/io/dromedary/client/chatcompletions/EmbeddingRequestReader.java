@@ -2,6 +2,7 @@ package io.dromedary.client.chatcompletions;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -22,6 +23,11 @@ public final class EmbeddingRequestReader {
   /** @param defaultTimeout the deadline of a request that names none */
   public EmbeddingRequestReader(Duration defaultTimeout) {
     this.defaultTimeout = defaultTimeout;
+  }
+
+  /** Under the policy of who asks. @throws Problem as {@link #read(Inbound)} */
+  public EmbeddingRequest read(Inbound in, Caller caller) {
+    return read(in).under(caller.policy());
   }
 
   /** @throws Problem 400 with {@code param} and {@code code} that say which field is wrong, and how */

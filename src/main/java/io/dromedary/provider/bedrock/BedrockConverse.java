@@ -38,7 +38,11 @@ public final class BedrockConverse implements WireFormat {
   public BedrockConverse(String region, String identity, String inferenceProfile) {
     this.region = region.strip();
     this.identity = AwsIdentity.named(identity);
-    this.profile = inferenceProfile.isBlank() || inferenceProfile.strip().equals("none") ? "" : inferenceProfile.strip() + ".";
+    this.profile = prefix(inferenceProfile);
+  }
+
+  static String prefix(String inferenceProfile) {
+    return inferenceProfile.isBlank() || inferenceProfile.strip().equals("none") ? "" : inferenceProfile.strip() + ".";
   }
 
   BedrockConverse(AwsSigner signer) {

@@ -94,11 +94,12 @@ public final class OpenAiChat implements WireFormat {
     return key.startsWith("eyJ") && key.indexOf('.') > 0;
   }
 
-  private String path(Model model) {
+  /** Where an operation such as {@code /embeddings} is. */
+  String path(String operation, Model model) {
     if (dialect != Dialect.AZURE) {
-      return "/chat/completions";
+      return operation;
     }
-    return apiVersion.equals(UNVERSIONED) ? "/openai/v1/chat/completions" : "/openai/deployments/" + ModelPath.segment(model.name()) + "/chat/completions?api-version=" + apiVersion;
+    return apiVersion.equals(UNVERSIONED) ? "/openai/v1" + operation : "/openai/deployments/" + ModelPath.segment(model.name()) + operation + "?api-version=" + apiVersion;
   }
 
   @Override
@@ -137,7 +138,7 @@ public final class OpenAiChat implements WireFormat {
     if (dialect.fields != null) {
       onlyKnown(body, dialect.fields, dropped);
     }
-    return new Outgoing(path(model), Json.bytes(body), dropped.isEmpty() ? List.of() : dropped);
+    return new Outgoing(path("/chat/completions", model), Json.bytes(body), dropped.isEmpty() ? List.of() : dropped);
   }
 
   private void streaming(ObjectNode body) {

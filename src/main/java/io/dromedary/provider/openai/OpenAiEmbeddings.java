@@ -30,10 +30,21 @@ public final class OpenAiEmbeddings implements EmbeddingFormat {
   private static final Set<String> USAGE = Set.of("prompt_tokens");
 
   private final boolean mistral;
+  /** Knows the paths: Azure's depend on its API version. */
+  private final OpenAiChat chat;
 
   /** @throws IllegalArgumentException for a dialect there is not */
   public OpenAiEmbeddings(String dialect) {
-    this.mistral = Dialect.named(dialect) == Dialect.MISTRAL;
+    this(dialect, "");
+  }
+
+  /**
+   * @param apiVersion for Azure, as {@link OpenAiChat} has it
+   * @throws IllegalArgumentException for a dialect or a version there is not
+   */
+  public OpenAiEmbeddings(String dialect, String apiVersion) {
+    this.chat = new OpenAiChat(dialect, apiVersion);
+    this.mistral = chat.dialect() == Dialect.MISTRAL;
   }
 
   @Override
@@ -66,7 +77,7 @@ public final class OpenAiEmbeddings implements EmbeddingFormat {
       } else {
         body.putArray("input").addAll(request.inputs().subList(from, to));
       }
-      return new Outgoing("/embeddings", Json.bytes(body), dropped.names());
+      return new Outgoing(chat.path("/embeddings", model), Json.bytes(body), dropped.names());
     });
   }
 

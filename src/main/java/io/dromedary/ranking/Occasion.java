@@ -1,0 +1,18 @@
+package io.dromedary.ranking;
+
+import io.dromedary.catalog.Topic;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is known of a request beside its own words.
+ *
+ * @param project who asks
+ * @param topic what it is about
+ * @param profile what the settings say of its domain and project
+ * @param session which conversation it belongs to, "" where none is kept
+ * @param stay the model that this conversation was with, null if there is none
+ */
+public record Occasion(String project, Topic topic, Profile profile, String session, @Nullable Stay stay) {
+  /** Nothing is known. */
+  public static final Occasion NONE = new Occasion("", Topic.NONE, Profile.NONE, "", null);
+}

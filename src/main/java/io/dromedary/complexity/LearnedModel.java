@@ -254,7 +254,11 @@ public final class LearnedModel {
     if (shares[Member.OPEN_LEARNED.ordinal()] > 0) {
       moved += held(Member.OPEN_LEARNED, learned(reading));
     }
-    return part(Member.OPEN_LENGTH, reading.traits[1]) + moved * (numbersOnly ? Math.min(1, reading.traits[LOG_NUMBERS] / LOG_OF_TWO_NUMBERS) : 1);
+    return part(Member.OPEN_LENGTH, reading.traits[1]) + moved * (numbersOnly ? likeWordProblem(reading) : 1);
+  }
+
+  private static double likeWordProblem(PromptReading reading) {
+    return Math.min(1, reading.traits[LOG_NUMBERS] / LOG_OF_TWO_NUMBERS);
   }
 
   private double part(Member member, double value) {
@@ -361,19 +365,25 @@ public final class LearnedModel {
     }
   }
 
-  /** The strongest traits and words of the linear member with their parts in its sum, rounded to thousandths. Only words of the public training questions are ever named, so that no prompt leaks. */
+  /** The strongest traits and words of the linear member, of an open question those of its own members, with their parts in the sum, rounded to thousandths. Only words of the public training questions are ever named, so that no prompt leaks. */
   Map<String, Double> strongest(PromptReading reading, int most) {
     Map<String, Double> strongest = new LinkedHashMap<>();
     String[] names = new String[most];
     double[] parts = new double[most];
+    double moved = reading.closed ? 0 : numbersOnly ? likeWordProblem(reading) : 1;
+    double byTraits = moved * shares[Member.OPEN_TRAITS.ordinal()] / members[2 * Member.OPEN_TRAITS.ordinal() + 1];
+    double byWords = moved * shares[Member.OPEN_WORDS.ordinal()] / members[2 * Member.OPEN_WORDS.ordinal() + 1];
+    if (!reading.closed) {
+      keep(names, parts, "length", part(Member.OPEN_LENGTH, reading.traits[1]));
+    }
     for (int i = 0; i < TRAITS; i++) {
-      keep(names, parts, PromptReading.TRAITS.get(i), traitWeights[i] * standard(reading, i));
+      keep(names, parts, PromptReading.TRAITS.get(i), reading.closed ? traitWeights[i] * standard(reading, i) : byTraits * openTraits[2 * TRAITS + i] * openStandard(reading, i));
     }
     double scale = gramScale / Math.sqrt(1 + reading.wordCount + reading.pairCount);
     for (int i = 0; i < reading.wordCount; i++) {
       String name = nameOf[reading.words[i]];
       if (name != null) {
-        double part = gramWeights[reading.words[i]] * scale;
+        double part = reading.closed ? gramWeights[reading.words[i]] * scale : openWords[reading.words[i]] * byWords;
         if (Math.abs(part) > Math.abs(parts[most - 1]) && name.equals(reading.word(reading.wordAt[i]))) {
           keep(names, parts, "\"" + name + "\"", part);
         }

@@ -14,6 +14,7 @@ import java.util.List;
  */
 public final class QualityModel {
   private static final double FEWEST = 0.02;
+  private static final float REACH = 1.41f;
   final String[] names;
   final float[] usual;
   final Forest forest;
@@ -50,7 +51,7 @@ public final class QualityModel {
 
     /** Expected quality of a model that was not trained on but whose usual quality is known. */
     public double of(double usualQuality) {
-      return logistic(logit(usualQuality) + slope * ease);
+      return usualQuality <= FEWEST || usualQuality >= 1 - FEWEST ? usualQuality : logistic(logit(usualQuality) + slope * ease);
     }
   }
 
@@ -71,11 +72,20 @@ public final class QualityModel {
   double[] expected(float[] place) {
     double[] sum = new double[names.length];
     forest.add(place, sum);
-    landmarks.add(place, sum);
+    landmarks.add(wide(place), sum);
     for (int i = 0; i < sum.length; i++) {
       sum[i] /= 2;
     }
     return sum;
+  }
+
+  /** Kinds of tasks lie further apart than questions of one kind. */
+  static float[] wide(float[] place) {
+    float[] wide = new float[place.length];
+    for (int i = 0; i < wide.length; i++) {
+      wide[i] = REACH * place[i];
+    }
+    return wide;
   }
 
   /** Mean shift of log odds over the models except one. */

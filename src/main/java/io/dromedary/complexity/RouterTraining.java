@@ -74,8 +74,8 @@ public final class RouterTraining {
   private static final double TRAIT_REACH = 0.3;
   private static final int TREES = 100;
   private static final int LEAF = 15;
-  private static final int QUALITY_TREES = 120;
-  private static final int QUALITY_LEAF = 10;
+  private static final int QUALITY_TREES = 150;
+  private static final int QUALITY_LEAF = 7;
   private static final double TRIED = 0.4;
   private static final double OPEN_TRAIT_PENALTY = 3000;
   private static final double OPEN_WORD_PENALTY = 1000;
@@ -294,7 +294,7 @@ public final class RouterTraining {
       usual[m] = (float) Arrays.stream(targets).mapToDouble(target -> target[of1]).average().orElse(0);
     }
     return new QualityModel(data.models().toArray(String[]::new), usual, Forest.fit(places, targets, QUALITY_TREES, QUALITY_LEAF, TRIED, seed + 4),
-        Landmarks.fit(places, targets, LANDMARKS, LANDMARK_PENALTY, seed + 5), 1);
+        Landmarks.fit(Arrays.stream(places).map(QualityModel::wide).toArray(float[][]::new), targets, LANDMARKS, LANDMARK_PENALTY, seed + 5), 1);
   }
 
   /** How far a model moves with the ease that the others see in a prompt: the slope with the least log loss over models left out in turn. */

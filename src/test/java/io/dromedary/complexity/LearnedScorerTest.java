@@ -95,8 +95,10 @@ class LearnedScorerTest {
     Complexity complexity = SHIPPED.score(asking("auto", "My secret zanzibarqux and Xavierowitsch: prove that the equation has no integer solution"));
     assertThat(complexity.signals()).containsEntry("form", "open").containsEntry("words", 13L);
     Map<?, ?> strongest = (Map<?, ?>) complexity.signals().get("strongest");
-    assertThat(strongest).hasSize(5);
-    assertThat(strongest.toString()).doesNotContain("zanzibar").doesNotContain("xavier");
+    assertThat(strongest.containsKey("length")).as("what an open question is scored by").isTrue();
+    Map<?, ?> lettered = (Map<?, ?>) SHIPPED.score(asking("auto", LETTERED.replace("prime", "zanzibarqux"))).signals().get("strongest");
+    assertThat(lettered).hasSize(5);
+    assertThat(strongest.toString() + lettered).doesNotContain("zanzibar").doesNotContain("xavier");
   }
 
   @Test

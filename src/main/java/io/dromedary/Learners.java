@@ -20,6 +20,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.annotation.Order;
 
 /** Learning from what became of answers. */
 @Configuration(proxyBeanMethods = false)
@@ -52,7 +53,9 @@ class Learners {
     return outcomes;
   }
 
+  /** Its comments are found by the rows of requests: it is erased before them. */
   @Bean
+  @Order(5)
   Feedback feedback(Store store, QualityEstimates quality, DromedarySettings settings, Clock clock) {
     return new Feedback(store.dataSource(), quality, settings.interactionLog().retention(), clock);
   }

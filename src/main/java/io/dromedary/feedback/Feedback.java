@@ -2,6 +2,7 @@ package io.dromedary.feedback;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Erasable;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -19,7 +20,7 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /** What callers say of answers: joined to its request, durable before it is answered, the latest word counting and all words kept. */
-public final class Feedback {
+public final class Feedback implements Erasable {
   private static final List<String> FIELDS = List.of("request_id", "score", "outcome", "comment");
   private static final int LONGEST_COMMENT = 2_000;
   private static final int LONGEST_ID = 128;
@@ -207,6 +208,33 @@ public final class Feedback {
       return update.executeUpdate();
     } catch (SQLException e) {
       throw new IllegalStateException("could not forget comments: " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public String what() {
+    return "feedback_comments";
+  }
+
+  /** What callers wrote goes, their scores stay. */
+  @Override
+  public int erase(@Nullable String project, @Nullable String user, @Nullable Instant before) {
+    String sql = "UPDATE dromedary_feedback SET remark = '' WHERE remark <> ''" + (project == null ? "" : " AND project = ?") + (before == null ? "" : " AND created_at_ms < ?")
+        + (user == null ? "" : " AND request_id IN (SELECT request_id FROM dromedary_requests WHERE user_id = ?)");
+    try (Connection connection = dataSource.getConnection(); PreparedStatement update = connection.prepareStatement(sql)) {
+      int at = 1;
+      if (project != null) {
+        update.setString(at++, project);
+      }
+      if (before != null) {
+        update.setLong(at++, before.toEpochMilli());
+      }
+      if (user != null) {
+        update.setString(at, user);
+      }
+      return update.executeUpdate();
+    } catch (SQLException e) {
+      throw new IllegalStateException("could not erase comments: SQL state " + e.getSQLState(), e);
     }
   }
 

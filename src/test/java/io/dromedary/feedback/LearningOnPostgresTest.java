@@ -111,6 +111,8 @@ class LearningOnPostgresTest {
     ObjectNode again = feedback.give(post("{'request_id': 'r77', 'score': 0.25}"), caller);
     assertThat(again.path("revision").asInt()).isEqualTo(2);
     assertThat(feedback.sweep()).isZero();
+    assertThat(feedback.erase("another", null, null)).isZero();
+    assertThat(feedback.erase("one", "", Instant.now().plusSeconds(60))).as("the comment of the first word").isEqualTo(1);
     assertThat(new String(new TrainingData(first.dataSource()).page(new Inbound("r", "http", "GET", "/", Map.of(), Map.of(), new byte[0], Instant.now())), UTF_8)).contains("\"prompt\":\"why?\"", "\"score\":0.25");
 
     List<FeatureFlags.Known> known = List.of(new FeatureFlags.Known("exploration", false, 100, true, "explores"));

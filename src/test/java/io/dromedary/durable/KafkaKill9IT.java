@@ -30,8 +30,8 @@ import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 @Tag("M10")
 @Tag("F10")
 class KafkaKill9IT {
-  private static final int MESSAGES = 300;
-  private static final int KILLS = 2;
+  private static final int MESSAGES = 200;
+  private static final int KILLS = 1;
 
   @TempDir
   Path home;
@@ -46,12 +46,12 @@ class KafkaKill9IT {
         KafkaConsumer<byte[], byte[]> replies = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "test", ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
             "earliest"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       replies.subscribe(Set.of("llm.replies"));
-      for (int i = 0; i < MESSAGES; i++) {
-        producer.send(new ProducerRecord<>("llm.requests", ("m-" + i).getBytes(UTF_8), Json.bytes(Gateway.request("openai/gpt-4o-mini", "m-" + i))));
-      }
       Map<String, String> environment = Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "KAFKA_BROKERS", broker.getBrokersAsString());
       for (int kill = 0; kill <= KILLS; kill++) {
         try (AppProcess app = AppProcess.start(home, environment)) {
+          for (int i = 0; kill == 0 && i < MESSAGES; i++) {
+            producer.send(new ProducerRecord<>("llm.requests", ("m-" + i).getBytes(UTF_8), Json.bytes(Gateway.request("openai/gpt-4o-mini", "m-" + i))));
+          }
           int enough = kill == KILLS ? MESSAGES : answered.size() + 40;
           await().atMost(Duration.ofSeconds(120)).until(() -> {
             replies.poll(Duration.ofMillis(50)).forEach(reply -> answered.put(new String(reply.key(), UTF_8), new String(reply.headers().lastHeader("x-dromedary-status").value(), UTF_8)));

@@ -344,7 +344,7 @@ class LearnTest {
       }
     }
     assertThat(arms).containsExactly("as-it-is", "cheap");
-    assertThat(models).containsExactlyInAnyOrder("SIMPLE by keywords", "TRIVIAL by length, by cost");
+    assertThat(models).containsExactlyInAnyOrder("SIMPLE by learned", "TRIVIAL by length, by cost");
     assertThat(gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json().at("/variant/experiment").asText()).isEqualTo("preferences");
 
     JsonNode report = look("/admin/experiments/preferences").json();

@@ -71,6 +71,7 @@ import org.springframework.context.annotation.Scope;
     Reloading.class,
     RedisWiring.class,
     RateLimitWiring.class,
+    ReportWiring.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
@@ -254,8 +255,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Reports reports(Store store, Clock clock) {
-    return new Reports(store, clock);
+  Reports reports(Store store) {
+    return new Reports(store);
   }
 
   @Bean

@@ -4,6 +4,8 @@ import com.github.benmanes.caffeine.cache.Cache;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
+import io.dromedary.access.ProjectStore;
+import io.dromedary.agent.Agents;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
@@ -19,6 +21,7 @@ import io.dromedary.camel.RecalledAnswer;
 import io.dromedary.camel.RequestIds;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.client.Problems;
 import io.dromedary.client.chatcompletions.ChatRequestReader;
 import io.dromedary.client.chatcompletions.EmbeddingRequestReader;
@@ -60,7 +63,7 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class})
 @Import({
     HttpDoor.class,
     ProviderWiring.class,
@@ -68,10 +71,12 @@ import org.springframework.context.annotation.Scope;
     Rankings.class,
     Choices.class,
     SafeStart.class,
+    Spending.class,
     Reloading.class,
     RedisWiring.class,
     RateLimitWiring.class,
     ReportWiring.class,
+    Tenants.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
@@ -140,8 +145,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules) {
-    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList()));
+  CallerRegistry callerRegistry(CallerRegistry.Source file, AdminToken adminToken, Clock clock, ObjectProvider<PartRules> rules, ProjectStore projects) {
+    return StartFailures.told(() -> new CallerRegistry("config/callers.yaml", file, adminToken.value(), clock, rules.orderedStream().toList(), projects));
   }
 
   @Bean
@@ -155,12 +160,6 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  InFlight inFlight(DromedarySettings settings) {
-    int perProject = settings.limits().inFlightPerProject();
-    return new InFlight(settings.limits().inFlight(), settings.limits().openStreams(), caller -> caller.keyId().isEmpty() ? 0 : perProject);
-  }
-
-  @Bean
   Replies replies() {
     return new Replies();
   }
@@ -171,8 +170,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, AnswerCache cache, MeterRegistry meters) {
-    return new Pages(catalog, accounts, models, cache, meters);
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, agents, cache, meters);
   }
 
   // Caches
@@ -250,8 +249,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  InteractionLog interactionLog(Store store, DromedarySettings settings, Clock clock) {
-    return new InteractionLog(store, settings.interactionLog().retention(), clock);
+  InteractionLog interactionLog(Store store, DromedarySettings settings, Erasure erasure, Clock clock) {
+    return new InteractionLog(store, settings.interactionLog().retention(), erasure::projectsWithRetention, clock);
   }
 
   @Bean
@@ -260,8 +259,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AttemptBook attemptBook(Ledger ledger) {
-    return new AttemptBook(ledger, 4_096);
+  AttemptBook attemptBook(Ledger ledger, AttemptBook.Draws draws, Tariff tariff) {
+    return new AttemptBook(ledger, 4_096, draws, tariff);
   }
 
   @Bean

@@ -3,6 +3,7 @@ package io.dromedary;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.agent.Agents;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
@@ -30,21 +31,25 @@ public final class Pages {
   private final Supplier<ModelCatalog> catalog;
   private final ProviderAccounts accounts;
   private final ModelList models;
+  private final Agents agents;
   private final AnswerCache cache;
   private final MeterRegistry meters;
 
-  Pages(Supplier<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, AnswerCache cache, MeterRegistry meters) {
+  Pages(Supplier<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
     this.catalog = catalog;
     this.accounts = accounts;
     this.models = models;
+    this.agents = agents;
     this.cache = cache;
     this.meters = meters;
   }
 
-  /** {@code GET /v1/models}: the catalogue's models at providers that take part, as far as the caller may use them. */
+  /** {@code GET /v1/models}: the catalogue's models at providers that take part, as far as the caller may use them, and its agents. */
   public ObjectNode models(Caller caller) {
     List<Model> active = catalog.get().all().stream().filter(model -> accounts.active(model.provider()) && permitted(model, caller)).toList();
-    return models.list(active);
+    ObjectNode list = models.list(active);
+    ((ArrayNode) list.get("data")).addAll(agents.models(caller));
+    return list;
   }
 
   private static boolean permitted(Model model, Caller caller) {
@@ -54,6 +59,10 @@ public final class Pages {
   /** {@code GET /v1/models/{id}}: by {@code provider/name}, bare name or alias. @throws Problem 404, also for one that the caller may not use */
   public ObjectNode model(Inbound in, Caller caller) {
     String name = URLDecoder.decode(in.path().substring("/v1/models/".length()), StandardCharsets.UTF_8);
+    ObjectNode agent = agents.model(name, caller);
+    if (agent != null) {
+      return agent;
+    }
     Optional<Model> found = catalog.get().find(name).filter(model -> permitted(model, caller));
     return models.one(found.orElseThrow(() -> Problem.modelNotFound(name)));
   }
@@ -66,7 +75,8 @@ public final class Pages {
     for (ProviderAccounts.Health health : accounts.health()) {
       anyone |= health.available();
       ObjectNode node = list.addObject().put("provider", health.provider()).put("active", health.active()).put("available", health.available()).put("breaker", health.breaker()).put("in_flight", health.inFlight())
-          .put("open_streams", health.openStreams()).put("cooling_down_ms", health.coolingDownMs());
+          .put("open_streams", health.openStreams()).put("cooling_down_ms", health.coolingDownMs())
+          .put("calls_at_once", health.callsAtOnce()).put("nearly_spent", health.nearlySpent());
       if (health.lastFailure() != null) {
         node.put("last_failure", health.lastFailure()).put("last_failure_at", Instant.ofEpochMilli(health.lastFailureAt()).toString());
       }

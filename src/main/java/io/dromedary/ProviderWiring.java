@@ -4,6 +4,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.provider.CallWatch;
 import io.dromedary.provider.ProviderAccount;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.provider.ThoughtMemory;
 import io.dromedary.provider.bedrock.AwsIdentity;
 import io.dromedary.provider.local.MiniLm;
 import io.dromedary.provider.sandbox.Sandbox;
@@ -23,11 +24,13 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /** The provider accounts that take part, with their breakers and the watch over their calls. */
 @Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties({PacingSettings.class, ThoughtSettings.class})
 class ProviderWiring {
   private static final Logger LOG = LoggerFactory.getLogger(ProviderWiring.class);
   static final String SANDBOX = "sandbox";
@@ -55,7 +58,7 @@ class ProviderWiring {
   }
 
   @Bean(destroyMethod = "close")
-  ProviderAccounts providerAccounts(DromedarySettings settings, CallWatch watch, CircuitBreakerRegistry breakers) {
+  ProviderAccounts providerAccounts(DromedarySettings settings, PacingSettings pacing, CallWatch watch, CircuitBreakerRegistry breakers) {
     List<ProviderAccount> accounts = new ArrayList<>();
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       DromedarySettings.Provider own = entry.getValue();
@@ -63,7 +66,7 @@ class ProviderWiring {
         accounts.add(account(entry.getKey(), own, settings.providerDefaults()));
       }
     }
-    ProviderAccounts all = new ProviderAccounts(accounts, watch, new Breakers(breakers));
+    ProviderAccounts all = new ProviderAccounts(accounts, watch, new Breakers(breakers), StartFailures.told(pacing::toPacing));
     boolean keyed = settings.providers().values().stream().anyMatch(ProviderWiring::keyed);
     for (Map.Entry<String, DromedarySettings.Provider> entry : settings.providers().entrySet()) {
       if (entry.getValue().apiKey().isBlank() && !entry.getValue().probe().isBlank()) {
@@ -108,6 +111,11 @@ class ProviderWiring {
   }
 
   @Bean
+  ThoughtMemory thoughtMemory(ThoughtSettings settings) {
+    return new ThoughtMemory(settings.maxBytes(), settings.ttl());
+  }
+
+  @Bean
   Sandbox sandbox() {
     return new Sandbox();
   }
@@ -136,7 +144,7 @@ class ProviderWiring {
   }
 
   /** Has the account a key, or AWS credentials to sign with? */
-  private static boolean keyed(DromedarySettings.Provider own) {
+  static boolean keyed(DromedarySettings.Provider own) {
     return !own.apiKey().isBlank() || AwsIdentity.named(own.identity()).found(System.getenv(), Path.of(System.getProperty("user.home", "")));
   }
 

@@ -1,7 +1,10 @@
 package io.dromedary;
 
+import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.catalog.Tariff;
+import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.provider.ProviderAccounts;
@@ -16,6 +19,7 @@ import io.dromedary.spend.Accountant;
 import java.util.List;
 import java.util.Set;
 import org.apache.camel.CamelContext;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.annotation.Bean;
@@ -28,7 +32,7 @@ class Rankings {
   private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
-  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
+  static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
   Reloadable<ModelCatalog> modelCatalog(ConfigSettings config) {
@@ -50,8 +54,8 @@ class Rankings {
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality, tariff);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */
@@ -85,6 +89,11 @@ class Rankings {
     @Override
     public boolean available(String provider) {
       return accounts.available(provider);
+    }
+
+    @Override
+    public @Nullable String parameterNotTaken(ChatRequest request, Model model) {
+      return accounts.parameterNotTaken(request, model);
     }
   }
 }

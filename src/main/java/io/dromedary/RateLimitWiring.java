@@ -9,6 +9,7 @@ import io.dromedary.access.ProjectKey;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Caller;
+import io.dromedary.limit.InFlight;
 import io.dromedary.limit.LimitRules;
 import io.dromedary.limit.LimitSource;
 import io.dromedary.limit.RateLimits;
@@ -17,6 +18,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
@@ -55,6 +57,24 @@ class RateLimitWiring {
     public void own() {
       registry.counter("dromedary.limit.own.share").increment();
     }
+  }
+
+  /** Who has a key has its project's own limit, or the one for all. */
+  @Bean
+  InFlight inFlight(DromedarySettings settings, RateLimitSettings limits, CallerRegistry callers, MeterRegistry meters) {
+    int perProject = settings.limits().inFlightPerProject();
+    InFlight inFlight = new InFlight(settings.limits().inFlight(), settings.limits().openStreams(), caller -> caller.keyId().isEmpty() ? 0 : own(callers.project(caller.project()), perProject), limits.queue(), limits.queueWait(),
+        caller -> isBatch(callers.project(caller.project())));
+    Gauge.builder("dromedary.requests.queued", inFlight, InFlight::waiting).description("Requests that wait for a place in this node").register(meters);
+    return inFlight;
+  }
+
+  private static int own(@Nullable Project project, int otherwise) {
+    return project == null || project.limits().path("in-flight").isMissingNode() ? otherwise : project.inFlight();
+  }
+
+  private static boolean isBatch(@Nullable Project project) {
+    return project != null && project.limits().path("priority").asText().equals("batch");
   }
 
   /** Checks {@code limits} wherever projects and keys are read: at the start, at a reload, from the admin (M4). */

@@ -20,8 +20,8 @@ class ReportWiring {
   }
 
   @Bean
-  UsageReports usageReports(Store store, Rollups rollups, Clock clock, ObjectProvider<UsageReports.Commitments> commitments, ObjectProvider<UsageReports.Provisioned> provisioned) {
-    return new UsageReports(store, rollups, clock, commitments.getIfAvailable(() -> UsageReports.Commitments.NONE), provisioned.getIfAvailable(() -> UsageReports.Provisioned.NONE));
+  UsageReports usageReports(Store store, Rollups rollups, Clock clock, ObjectProvider<UsageReports.Commitments> commitments) {
+    return new UsageReports(store, rollups, clock, commitments.getIfAvailable(() -> UsageReports.Commitments.NONE));
   }
 
   @Bean

@@ -39,17 +39,22 @@ class SafeStart {
     if (!production && !settings.profile().equals("development")) {
       throw new Refused(List.of("dromedary.profile (DROMEDARY_PROFILE) is `" + settings.profile() + "`; it must be `development` or `production`"));
     }
-    // Spring's default is all interfaces.
-    String address = context instanceof WebApplicationContext ? environment.getProperty("server.address", "0.0.0.0") : "127.0.0.1";
-    String management = environment.containsProperty("management.server.port") ? environment.getProperty("management.server.address", "0.0.0.0") : address;
     Set<String> providers = new TreeSet<>();
     accounts.health().stream().filter(ProviderAccounts.Health::active).forEach(health -> providers.add(health.provider()));
-    List<String> reasons = ProductionCheck.reasons(new ProductionCheck.Settings(production, address.isBlank() ? "0.0.0.0" : address, management.isBlank() ? "0.0.0.0" : management, encrypted(environment),
-        adminToken.fromEnvironment(), providers, !callers.isOpen(), permissions(Path.of(settings.stateDir())), settings.databaseUrl()));
+    List<String> reasons = ProductionCheck.reasons(settings(environment, settings, context instanceof WebApplicationContext, production, adminToken.fromEnvironment(), providers, !callers.isOpen()));
     if (!reasons.isEmpty()) {
       throw new Refused(reasons);
     }
     return new Checked(production);
+  }
+
+  /** @param web whether it listens at all */
+  static ProductionCheck.Settings settings(Environment environment, DromedarySettings settings, boolean web, boolean production, boolean adminTokenFromEnvironment, Set<String> providers, boolean callersConfigured) throws IOException {
+    // Spring's default is all interfaces.
+    String address = web ? environment.getProperty("server.address", "0.0.0.0") : "127.0.0.1";
+    String management = environment.containsProperty("management.server.port") ? environment.getProperty("management.server.address", "0.0.0.0") : address;
+    return new ProductionCheck.Settings(production, address.isBlank() ? "0.0.0.0" : address, management.isBlank() ? "0.0.0.0" : management, encrypted(environment), adminTokenFromEnvironment, providers, callersConfigured,
+        permissions(Path.of(settings.stateDir())), settings.databaseUrl());
   }
 
   private static boolean encrypted(Environment environment) {

@@ -26,8 +26,30 @@ import org.jspecify.annotations.Nullable;
 final class Callers {
   private static final YAMLMapper YAML = YAMLMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
 
-  /** A key that may be shown. */
-  record Key(byte[] sha256, @Nullable Instant expires, Globs endpoints, Caller caller) {}
+  /** A key that may be used. */
+  static final class Key {
+    final byte[] sha256;
+    final long expiresAtMs;
+    final Globs endpoints;
+    final Caller caller;
+    private volatile long lastHour = -1;
+
+    Key(byte[] sha256, @Nullable Instant expires, Globs endpoints, Caller caller) {
+      this.sha256 = sha256;
+      this.expiresAtMs = expires == null ? Long.MAX_VALUE : expires.toEpochMilli();
+      this.endpoints = endpoints;
+      this.caller = caller;
+    }
+
+    /** True for the first use in that hour; two at once may both be told so. */
+    boolean usedIn(long hour) {
+      if (lastHour == hour) {
+        return false;
+      }
+      lastHour = hour;
+      return true;
+    }
+  }
 
   private final Map<String, Project> projects = new LinkedHashMap<>();
   private final Map<String, ProjectKey> keys = new LinkedHashMap<>();
@@ -145,7 +167,7 @@ final class Callers {
   @Nullable Key key(byte[] sha256) {
     Key found = null;
     for (Key key : byDigest.getOrDefault(start(sha256), List.of())) {
-      if (MessageDigest.isEqual(key.sha256(), sha256)) {
+      if (MessageDigest.isEqual(key.sha256, sha256)) {
         found = key;
       }
     }

@@ -23,4 +23,9 @@ import org.jspecify.annotations.Nullable;
  * @param definition all that was said of it but the key
  */
 public record ProjectKey(String project, String id, String sha256, String last4, @Nullable Instant expires, boolean revoked, Set<String> tags, String user, Globs endpoints, Policy.Rule rule, JsonNode limits,
-    JsonNode budgets, boolean fromFile, ObjectNode definition) {}
+    JsonNode budgets, boolean fromFile, ObjectNode definition) {
+  /** The same, not to be used any more. */
+  ProjectKey revokedNow() {
+    return new ProjectKey(project, id, sha256, last4, expires, true, tags, user, endpoints, rule, limits, budgets, fromFile, definition);
+  }
+}

@@ -133,7 +133,8 @@ final class ProjectReader {
 
   private String name(JsonNode node, String field, String path) {
     JsonNode value = node.path(field);
-    String name = value.isValueNode() ? value.asText("") : "";
+    // YAML has numbers where people mean names; JSON has quotes for that
+    String name = value.isTextual() || fromFile && value.isValueNode() ? value.asText("") : "";
     if (!isName(name)) {
       fault(below(path, field), "must be 1 to 64 letters, digits, `.`, `_` or `-`");
       return "";

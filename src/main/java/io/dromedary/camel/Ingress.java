@@ -30,7 +30,7 @@ public final class Ingress implements Processor {
 
   /** The variables that the routes set on a request's way. */
   private static final List<String> LEARNED = List.of(
-      "requestId", "entry", "caller", "request", "dryRun", "idempotent", "turn",
+      "requestId", "entry", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "conversation",
       "reservation", "limits",
       "recollection", "found", "recall",
       "strategy", "complexity", "tier", "topic", "occasion", "suggestion",

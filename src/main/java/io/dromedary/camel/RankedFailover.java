@@ -68,8 +68,16 @@ public final class RankedFailover extends FailOverLoadBalancer {
       copy.setException(plan.cancelled() ? failure : verdict.apply(plan.failures()));
       return false;
     }
-    if (cause instanceof Problem problem && plan.movesOn(problem)) {
-      return true;
+    if (cause instanceof Problem problem) {
+      if (plan.movesOn(problem)) {
+        return true;
+      }
+      Problem unaffordable = plan.unaffordable();
+      if (unaffordable != null) {
+        // providers that were asked and failed have the last word
+        copy.setException(plan.failures().isEmpty() ? unaffordable : verdict.apply(plan.failures()));
+        return false;
+      }
     }
     copy.setException(cause);
     return false;

@@ -27,6 +27,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class ServletBinding extends DefaultHttpBinding {
   static final String TAKEN = "DromedaryHttpTaken";
+  /** The exchange property with a {@link BeforeReply}, where there is one. */
+  static final String BEFORE_REPLY = "DromedaryBeforeReply";
 
   private static final Logger LOG = LoggerFactory.getLogger(ServletBinding.class);
 
@@ -40,6 +42,11 @@ public final class ServletBinding extends DefaultHttpBinding {
      * @throws RuntimeException if it could not be settled; the client must then not be told that all is well
      */
     void settle(Exchange exchange);
+  }
+
+  /** Is told of a whole reply before it is written. */
+  interface BeforeReply {
+    void with(Reply.Whole reply);
   }
 
   public ServletBinding(AfterStream afterStream) {
@@ -68,6 +75,7 @@ public final class ServletBinding extends DefaultHttpBinding {
       } else if (exchange.getMessage().getBody() instanceof Reply.Streamed streamed) {
         stream(exchange, streamed, response);
       } else if (exchange.getMessage().getBody() instanceof Reply.Whole whole) {
+        tell(exchange, whole);
         write(whole, response);
       } else {
         fail(exchange, new IllegalStateException("the route " + exchange.getFromRouteId() + " ended without a reply"), response);
@@ -84,7 +92,14 @@ public final class ServletBinding extends DefaultHttpBinding {
     if (reply.status() == 500) {
       LOG.error("request {} met a mistake of the gateway's own", id, thrown);
     }
+    tell(exchange, reply);
     write(reply, response);
+  }
+
+  private static void tell(Exchange exchange, Reply.Whole reply) {
+    if (exchange.getProperty(BEFORE_REPLY) instanceof BeforeReply before) {
+      before.with(reply);
+    }
   }
 
   private static void write(Reply.Whole reply, HttpServletResponse response) throws IOException {

@@ -48,7 +48,9 @@ public final class Attempt {
   private final Usd reserved;
   private final Instant startedAt;
   private final Purpose purpose;
+  private final List<Draw> draws;
   private volatile @Nullable Outcome outcome;
+  private volatile Tariff.@Nullable Terms terms;
   private volatile @Nullable Duration patience;
   private volatile List<String> dropped = List.of();
 
@@ -59,11 +61,15 @@ public final class Attempt {
    * @param reserved the most that this call can cost
    */
   public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt) {
-    this(id, number, candidate, price, reserved, startedAt, Purpose.ANSWER);
+    this(id, number, candidate, price, reserved, startedAt, Purpose.ANSWER, List.of());
   }
 
-  /** One that may have been made for the gateway's own purposes. */
-  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt, Purpose purpose) {
+  /**
+   * One that may have been made for the gateway's own purposes, and drawn from purses.
+   *
+   * @param draws the purses that {@code reserved} is held in until it is settled; all of them or none
+   */
+  public Attempt(String id, int number, Candidate candidate, @Nullable Price price, Usd reserved, Instant startedAt, Purpose purpose, List<Draw> draws) {
     this.purpose = purpose;
     this.id = id;
     this.number = number;
@@ -71,6 +77,7 @@ public final class Attempt {
     this.price = price;
     this.reserved = reserved;
     this.startedAt = startedAt;
+    this.draws = draws;
   }
 
   public String id() {
@@ -97,8 +104,24 @@ public final class Attempt {
     return startedAt;
   }
 
+  public List<Draw> draws() {
+    return draws;
+  }
+
   public Purpose purpose() {
     return purpose;
+  }
+
+  /** Says on which terms it runs, when not simply at the list price. */
+  public void terms(Tariff.Terms terms) {
+    this.terms = terms;
+  }
+
+  /** What it would have cost at the list price, where it ran on capacity that is paid for by the hour; null elsewhere and until its end. */
+  public @Nullable Usd spared() {
+    Tariff.Terms on = terms;
+    Outcome end = outcome;
+    return on == null || on.instead() == null || end == null ? null : on.instead().cost(end.usage());
   }
 
   /** The most time it may take until its first content, because others wait behind it; null for no such limit. */
@@ -128,6 +151,10 @@ public final class Attempt {
     if (outcome == null) {
       Usd cost = price == null ? Usd.ZERO : price.cost(usage);
       outcome = new Outcome(status, usage, cost, failure, providerStatus, firstToken, total);
+      Tariff.Terms on = terms;
+      if (on != null && on.used() != null) {
+        on.used().accept(usage.total());
+      }
     }
   }
 }

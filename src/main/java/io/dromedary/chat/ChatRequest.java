@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A Chat Completions request: a typed view over the client's own JSON, in which unknown fields survive. Never mutated; {@link #withModel} and {@link #forProvider} copy.
@@ -20,10 +21,16 @@ import java.util.function.BooleanSupplier;
  * @param deadline when the gateway gives up
  * @param callerGone tells whether the caller hung up; asked from other threads
  * @param policy which models may answer its caller
+ * @param call what was asked of an agent, if this is what became of it; null for a request to a model
  */
-public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone, Policy policy) implements ModelRequest {
+public record ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone, Policy policy, @Nullable AgentCall call)
+    implements ModelRequest {
   public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone) {
-    this(id, json, hints, receivedAt, deadline, callerGone, Policy.OPEN);
+    this(id, json, hints, receivedAt, deadline, callerGone, Policy.OPEN, null);
+  }
+
+  public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline, BooleanSupplier callerGone, Policy policy) {
+    this(id, json, hints, receivedAt, deadline, callerGone, policy, null);
   }
 
   public ChatRequest(String id, ObjectNode json, Map<String, String> hints, Instant receivedAt, Instant deadline) {
@@ -70,12 +77,27 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
   public ChatRequest withModel(String model) {
     ObjectNode copy = json.deepCopy();
     copy.put("model", model);
-    return new ChatRequest(id, copy, hints, receivedAt, deadline, callerGone, policy);
+    return new ChatRequest(id, copy, hints, receivedAt, deadline, callerGone, policy, call);
   }
 
   /** The same request under its caller's policy. */
   public ChatRequest under(Policy policy) {
-    return policy.equals(this.policy) ? this : new ChatRequest(id, json, hints, receivedAt, deadline, callerGone, policy);
+    return policy.equals(this.policy) ? this : new ChatRequest(id, json, hints, receivedAt, deadline, callerGone, policy, call);
+  }
+
+  /** What an agent makes of it. */
+  public ChatRequest calling(AgentCall call, ObjectNode json, Map<String, String> hints) {
+    return new ChatRequest(id, json, hints, receivedAt, deadline, callerGone, policy, call);
+  }
+
+  @Override
+  public ObjectNode asked() {
+    return call == null ? json : call.body();
+  }
+
+  /** Is an agent asked, that has yet to make its request of it? */
+  public boolean toAgent() {
+    return call == null && json.path("model").asText("").startsWith("agent/");
   }
 
   /** A shallow copy of the body without our extension fields, for a wire format to change at its top level; nested nodes are shared and must not be touched. */

@@ -16,8 +16,13 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
   /** The gateway's request id, {@code x-request-id}. */
   String id();
 
-  /** The client's own body; never changed. */
+  /** What a model is asked: the client's own body, or what an agent made of it; never changed. */
   ObjectNode json();
+
+  /** The client's own body, whatever became of it. */
+  default ObjectNode asked() {
+    return json();
+  }
 
   /** The {@code x-dromedary-*} headers and {@code idempotency-key}, names in lower case. */
   Map<String, String> hints();

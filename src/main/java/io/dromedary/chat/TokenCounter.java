@@ -14,6 +14,9 @@ public final class TokenCounter {
   /** What an image may cost at most in high detail (OpenAI vision guide: 85 + 170 x 8 tiles). */
   private static final int PER_IMAGE = 1_445;
 
+  /** What an image may cost at most where images are tiled finer (Anthropic: 4,784 at full resolution; Gemini: 258 a tile). */
+  private static final int MOST_PER_IMAGE = 5_000;
+
   private static final class Lazy {
     static final Encoding O200K = Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.O200K_BASE);
   }
@@ -66,7 +69,21 @@ public final class TokenCounter {
     if (request.hasTools()) {
       tokens += atMost(Json.text(request.json().path("tools")));
     }
-    return request.hasImages() ? tokens + images(request) * PER_IMAGE : tokens;
+    return tokens + mediaAtMost(request);
+  }
+
+  /** Images by the dearest tiling of a large one; files and sound by their size, which is more than their pages or seconds make. */
+  private static long mediaAtMost(ChatRequest request) {
+    long tokens = 0;
+    for (var message : request.messages()) {
+      for (var part : message.path("content")) {
+        JsonNode type = part.path("type");
+        if (type.isTextual() && !type.textValue().equals("text")) {
+          tokens += type.textValue().equals("image_url") ? MOST_PER_IMAGE : Json.text(part).length() / 2;
+        }
+      }
+    }
+    return tokens;
   }
 
   /** As for a chat request: more than the input can be. */

@@ -28,6 +28,8 @@ final class Book {
   /** A place at once is given up for lost after so long: longer than the longest request and its stream. */
   static final long LEASE_NANOS = 15 * 60 * 1_000_000_000L;
   private static final long SOON_NANOS = 1_000_000_000L;
+  /** So much may two nodes' notions of one clock differ. */
+  private static final long JITTER_NANOS = 1_000_000_000L;
   private static final int FORMAT = 1;
 
   /** One gauge's state: a bucket, or the leases of those that are under way. */
@@ -48,8 +50,14 @@ final class Book {
 
   /** Advances to what the clock says. */
   void at(long clockNow) {
-    now += Math.max(0, clockNow - clock);
-    clock = clockNow;
+    long passed = clockNow - clock;
+    if (passed >= 0) {
+      now += passed;
+      clock = clockNow;
+    } else if (passed < -JITTER_NANOS) {
+      // it was set back: time goes on from there
+      clock = clockNow;
+    }
   }
 
   /** How a claim would fare. */

@@ -109,6 +109,10 @@ public final class LimitRules {
         faults.accept("." + name, "is unknown; allowed: " + String.join(", ", known));
       }
     });
+    JsonNode priority = limits.path("priority");
+    if (!priority.isMissingNode() && !priority.asText().equals("interactive") && !priority.asText().equals("batch")) {
+      faults.accept(".priority", "= " + Problem.clip(priority.asText()) + ": allowed: interactive, batch");
+    }
     return ofKey ? read(limits.path("windows"), Scope.KEY, Set.of(Scope.KEY), knownModel, faults)
         : read(limits.path("windows"), Scope.PROJECT, Set.of(Scope.PROJECT, Scope.KEY, Scope.USER, Scope.MODEL), knownModel, faults);
   }

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Bucket4j's own proxy of Redis swaps one bucket at a time; windows of a project, a key and a user would each be a step, and a request that the last one refuses would have taken of the others meanwhile. So its arithmetic is used
  * ({@link Book}) and the swap is ours. Within a node the requests of a lane that come while another is at Redis wait and are decided together (flat combining: Hendler, Incze, Shavit, Tzafrir, SPAA 2010), so that a busy project costs
- * two round trips a batch and does not compete with itself.
+ * one round trip a batch and does not compete with itself. One, because a lane remembers what it wrote last: if nobody else has written since, the swap says so; if somebody has, it brings what is there now. Only a refusal is never told
+ * from memory.
  */
 final class RedisBooks implements Books, AutoCloseable {
   private static final String PREFIX = "dromedary:limit:{";
@@ -34,6 +35,9 @@ final class RedisBooks implements Books, AutoCloseable {
   private static final int MOST_ROUNDS = 100;
   private static final int MOST_TRIES = 100;
   private static final int MOST_UNSETTLED = 10_000;
+  /** So long Redis's clock is told from ours. */
+  private static final long CLOCK_HOLDS_NANOS = 10_000_000_000L;
+  private static final int MOST_REMEMBERED = 1_000;
   private static final int MOST_LANES = 10_000;
 
   /** One thing to be done in a lane. */
@@ -56,6 +60,10 @@ final class RedisBooks implements Books, AutoCloseable {
     final String name;
     final ConcurrentLinkedQueue<Op> waiting = new ConcurrentLinkedQueue<>();
     final AtomicBoolean settling = new AtomicBoolean();
+    /** What was written last, and Redis's clock when it last told it, at which time of this process. Under the lock. */
+    final Map<String, byte[]> written = new HashMap<>();
+    long clock;
+    long toldAt;
 
     Lane(String name) {
       this.name = name;
@@ -144,6 +152,7 @@ final class RedisBooks implements Books, AutoCloseable {
       try {
         decide(lane, together);
       } catch (RuntimeException redisIsAway) {
+        lane.written.clear();
         for (Op op : together) {
           op.failed = redisIsAway;
           keepReturns(lane, op);
@@ -173,15 +182,24 @@ final class RedisBooks implements Books, AutoCloseable {
       op.returns.forEach(back -> names.add(back.book()));
     }
     List<String> books = List.copyOf(names);
-    RedisRecords.Seen seen = records.look(keys(lane, books));
-    Map<String, byte[]> stored = new HashMap<>();
-    put(stored, books, seen);
+    Map<String, byte[]> stored = new HashMap<>(lane.written);
+    boolean fromMemory = System.nanoTime() - lane.toldAt < CLOCK_HOLDS_NANOS && lane.written.keySet().containsAll(names);
+    if (!fromMemory) {
+      look(lane, books, stored);
+    }
     for (int tries = 0; tries < MOST_TRIES; tries++) {
       Map<String, Book> open = new LinkedHashMap<>();
       Set<String> changed = new HashSet<>();
-      long now = seen.nanos();
+      long now = lane.clock + (System.nanoTime() - lane.toldAt);
+      boolean refuses = false;
       for (Op op : together) {
         op.verdict = apply(op, name -> open.computeIfAbsent(name, n -> Book.of(stored.get(n), now)), changed);
+        refuses |= !op.claims.isEmpty() && (!op.takes || op.verdict.denied() != null);
+      }
+      if (fromMemory && refuses) {
+        look(lane, books, stored);
+        fromMemory = false;
+        continue;
       }
       if (changed.isEmpty()) {
         return;
@@ -196,11 +214,17 @@ final class RedisBooks implements Books, AutoCloseable {
         fresh.add(book.bytes());
         millis.add(1_000 + book.restsAfterNanos() / 1_000_000);
       }
-      seen = records.swap(keys(lane, dirty), old, fresh, millis);
+      RedisRecords.Seen seen = records.swap(keys(lane, dirty), old, fresh, millis);
       if (seen.swapped()) {
+        if (lane.written.size() > MOST_REMEMBERED) {
+          lane.written.clear();
+        }
+        for (int i = 0; i < dirty.size(); i++) {
+          lane.written.put(dirty.get(i), fresh.get(i));
+        }
         return;
       }
-      put(stored, dirty, seen);
+      put(lane, stored, dirty, seen);
       if (tries > 2) {
         // others are at it too: whoever waits a moment lets them pass
         LockSupport.parkNanos(ThreadLocalRandom.current().nextLong(50_000L * Math.min(tries, 20)));
@@ -227,7 +251,13 @@ final class RedisBooks implements Books, AutoCloseable {
     return verdict;
   }
 
-  private static void put(Map<String, byte[]> stored, List<String> books, RedisRecords.Seen seen) {
+  private void look(Lane lane, List<String> books, Map<String, byte[]> stored) {
+    put(lane, stored, books, records.look(keys(lane, books)));
+  }
+
+  private static void put(Lane lane, Map<String, byte[]> stored, List<String> books, RedisRecords.Seen seen) {
+    lane.clock = seen.nanos();
+    lane.toldAt = System.nanoTime();
     for (int i = 0; i < books.size(); i++) {
       stored.put(books.get(i), seen.values().get(i));
     }

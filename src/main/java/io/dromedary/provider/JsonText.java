@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Json;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** JSON inside of texts: the arguments of tool calls, the results of tools, answers that were asked to be JSON. */
@@ -61,5 +63,25 @@ public final class JsonText {
       marked = content.get(i).has("cache_control");
     }
     return marked;
+  }
+
+  /** The thoughts of an assistant's message that can be sent back: its own field, or parts of its content. */
+  public static Iterable<JsonNode> thinkingBlocks(JsonNode message) {
+    if (!message.path("thinking_blocks").isEmpty()) {
+      return message.path("thinking_blocks");
+    }
+    List<JsonNode> parts = new ArrayList<>(0);
+    for (JsonNode part : message.path("content")) {
+      if (isThought(part)) {
+        parts.add(part);
+      }
+    }
+    return parts;
+  }
+
+  /** Is a part of a content a thought, which only some providers take back? */
+  public static boolean isThought(JsonNode part) {
+    String type = part.path("type").asText();
+    return type.equals("thinking") || type.equals("redacted_thinking");
   }
 }

@@ -1,11 +1,15 @@
 package io.dromedary.provider;
 
+import io.dromedary.catalog.Model;
+import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +29,7 @@ public final class ProviderAccounts implements AutoCloseable {
   }
 
   /** What {@code GET /health/providers} tells of one account. */
-  public record Health(String provider, boolean active, boolean available, String breaker, int inFlight, int openStreams, @Nullable String lastFailure, long lastFailureAt, long coolingDownMs) {}
+  public record Health(String provider, boolean active, boolean available, String breaker, int inFlight, int openStreams, @Nullable String lastFailure, long lastFailureAt, long coolingDownMs, int callsAtOnce, boolean nearlySpent) {}
 
   private static final class Entry {
     final ProviderAccount account;
@@ -45,14 +49,19 @@ public final class ProviderAccounts implements AutoCloseable {
 
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final Map<String, Boolean> inProcess = new ConcurrentHashMap<>();
+  private final Map<String, WireFormat> languages = new ConcurrentHashMap<>();
   private final CallWatch watch;
   private final Breakers breakers;
 
   public ProviderAccounts(Collection<ProviderAccount> accounts, CallWatch watch, Breakers breakers) {
+    this(accounts, watch, breakers, Pacing.OFF);
+  }
+
+  public ProviderAccounts(Collection<ProviderAccount> accounts, CallWatch watch, Breakers breakers, Pacing pacing) {
     this.watch = watch;
     this.breakers = breakers;
     for (ProviderAccount account : accounts) {
-      entries.put(account.id(), new Entry(account, new ProviderHttp(account), true));
+      entries.put(account.id(), new Entry(account, new ProviderHttp(account, pacing), true));
     }
   }
 
@@ -66,10 +75,10 @@ public final class ProviderAccounts implements AutoCloseable {
     return entry == null ? inProcess.containsKey(provider) : entry.answers;
   }
 
-  /** False while the breaker is open or the provider asked us to wait: it would be asked in vain. */
+  /** False while the breaker is open, the provider asked us to wait or its own limits are nearly spent: another is asked before it. */
   public boolean available(String provider) {
     Entry entry = entries.get(provider);
-    return entry == null ? inProcess.containsKey(provider) : entry.answers && !cooling(entry) && !"open".equals(breakers.state(provider));
+    return entry == null ? inProcess.containsKey(provider) : entry.answers && !cooling(entry) && !entry.http.pace().nearlySpent() && !"open".equals(breakers.state(provider));
   }
 
   private static boolean cooling(Entry entry) {
@@ -77,6 +86,22 @@ public final class ProviderAccounts implements AutoCloseable {
       entry.cooling = false;
     }
     return entry.cooling;
+  }
+
+  /** Says which language a provider speaks, once its route is there. */
+  void speaks(String provider, WireFormat language) {
+    languages.put(provider, language);
+  }
+
+  /** A parameter of the request that the model's provider would leave out or refuse; null if there is none, or no route to it yet. */
+  public @Nullable String parameterNotTaken(ChatRequest request, Model model) {
+    WireFormat language = languages.get(model.provider());
+    try {
+      List<String> dropped = language == null ? List.of() : language.write(request, model).dropped();
+      return dropped.isEmpty() ? null : dropped.get(0);
+    } catch (Problem refused) {
+      return refused.param();
+    }
   }
 
   /** Says whether an account that needs no key answers, as a probe found. */
@@ -108,10 +133,10 @@ public final class ProviderAccounts implements AutoCloseable {
       String id = entry.account.id();
       boolean cooling = cooling(entry);
       all.add(new Health(id, entry.answers, available(id), breakers.state(id), entry.http.inFlight(), entry.http.openStreams(), entry.lastFailure, entry.lastFailureAt,
-          cooling ? Math.max(0, (entry.coolUntilNanos - System.nanoTime()) / 1_000_000) : 0));
+          cooling ? Math.max(0, (entry.coolUntilNanos - System.nanoTime()) / 1_000_000) : 0, entry.http.pace().limit(), entry.http.pace().nearlySpent()));
     }
     for (String id : inProcess.keySet()) {
-      all.add(new Health(id, true, true, "closed", 0, 0, null, 0, 0));
+      all.add(new Health(id, true, true, "closed", 0, 0, null, 0, 0, 0, false));
     }
     return all;
   }

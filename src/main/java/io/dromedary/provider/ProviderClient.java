@@ -4,15 +4,18 @@ import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.Answer;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.ModelRequest;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.ProviderFailure.Kind;
 import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
+import io.dromedary.chat.UsageJson;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -50,6 +53,7 @@ public final class ProviderClient {
   private WireFormat wireFormat;
   private @Nullable EmbeddingFormat embeddingFormat;
   private ProviderAccounts accounts;
+  private ThoughtMemory thoughts = ThoughtMemory.NONE;
 
   /** For Kamelets, which set the properties. */
   public ProviderClient() {}
@@ -62,10 +66,18 @@ public final class ProviderClient {
 
   public void setProvider(String provider) {
     this.provider = provider;
+    introduce();
   }
 
   public void setWireFormat(WireFormat wireFormat) {
     this.wireFormat = wireFormat;
+    introduce();
+  }
+
+  private void introduce() {
+    if (!provider.isEmpty() && wireFormat != null && accounts != null) {
+      accounts.speaks(provider, wireFormat);
+    }
   }
 
   /** For accounts that make embeddings; their key and errors go by the wire format. */
@@ -75,19 +87,28 @@ public final class ProviderClient {
 
   public void setAccounts(ProviderAccounts accounts) {
     this.accounts = accounts;
+    introduce();
+  }
+
+  /** What models thought in earlier turns; without it only clients that send back all they got continue a signed thought. */
+  public void setThoughts(ThoughtMemory thoughts) {
+    this.thoughts = thoughts;
   }
 
   /**
    * Makes the call and waits for the whole answer, or for the first content of a stream.
    *
+   * @param caller whose thoughts are kept for the next turn; null for nobody's
    * @throws ProviderFailure what went wrong; {@code attempt} has its outcome
-   * @throws io.dromedary.chat.Problem 400 when this provider cannot do what the request asks
+   * @throws Problem 400 when this provider cannot do what the request asks, or would do it only in part and the request wants all or nothing
    */
-  public Answer ask(ChatRequest request, Candidate candidate, Attempt attempt) {
+  public Answer ask(ChatRequest request, Candidate candidate, Attempt attempt, @Nullable Caller caller) {
     long started = System.nanoTime();
     Model model = candidate.model();
     ProviderAccount account = accounts.account(provider);
-    WireFormat.Outgoing outgoing = written(attempt, () -> wireFormat.write(request, model));
+    ThoughtMemory memory = caller == null ? ThoughtMemory.NONE : thoughts;
+    String project = caller == null ? "" : caller.project();
+    WireFormat.Outgoing outgoing = written(attempt, () -> strictly(request, model, wireFormat.write(memory.giveBack(project, provider, request), model)));
     attempt.dropped(outgoing.dropped());
     String accepts = request.stream() ? wireFormat.framing().mediaType() : "application/json";
     long patience = patience(request, attempt, request.stream() ? account.firstTokenTimeout() : account.answerTimeout());
@@ -96,13 +117,15 @@ public final class ProviderClient {
     return exchange.run(response -> {
       if (!request.stream()) {
         ChatResponse answer = whole(request, model, response);
+        memory.keep(project, provider, request, answer.json());
         attempt.ended(Attempt.Status.ANSWERED, answer.usage(), "", response.getCode(), since(started), since(started));
         return answer;
       }
       if (!exchange.http.enterStream()) {
         throw ProviderFailure.of(Kind.NOT_CALLED, provider, "provider `" + provider + "` has " + account.maxStreams() + " streams open already, its limit here");
       }
-      ProviderStream stream = new ProviderStream(request, attempt, account, accounts, exchange.call, response, stream(response), wireFormat.framing(), wireFormat.decoder(request, model), started);
+      ProviderStream stream = new ProviderStream(request, attempt, account, accounts, exchange.call, response, stream(response), wireFormat.framing(), wireFormat.decoder(request, model),
+          memory, project, started);
       exchange.handedOver = true;
       stream.open();
       return stream;
@@ -139,6 +162,19 @@ public final class ProviderClient {
     EmbeddingResponse answer = EmbeddingResponse.of(model.id(), vectors, request.base64(), used);
     attempt.ended(Attempt.Status.ANSWERED, used, "", 200, since(started), since(started));
     return answer;
+  }
+
+  /** T5: a request that wants all its parameters taken is refused rather than trimmed; whoever asked in another way gets the rest. */
+  private static WireFormat.Outgoing strictly(ChatRequest request, Model model, WireFormat.Outgoing outgoing) {
+    if (!outgoing.dropped().isEmpty() && request.providerPreferences().path("require_parameters").asBoolean(false)) {
+      throw notTaken(outgoing.dropped().get(0), model);
+    }
+    return outgoing;
+  }
+
+  private static Problem notTaken(String parameter, Model model) {
+    return Problem.badField(parameter, "`" + parameter + "` is not taken by " + model.id() + ", and `provider.require_parameters` is true; leave it out, name another model, or let parameters be dropped")
+        .code("unsupported_parameter");
   }
 
   private static <T> T written(Attempt attempt, Supplier<T> writing) {
@@ -199,10 +235,13 @@ public final class ProviderClient {
         ClassicHttpResponse response = http.open(post);
         try {
           status = response.getCode();
+          http.pace().heard(name -> value(response, name));
           if (status / 100 != 2) {
             throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(response, MAX_ERROR_BYTES, true)));
           }
-          return reading.read(response);
+          T answer = reading.read(response);
+          http.pace().took(handedOver ? 1 : 0, System.nanoTime() - started);
+          return answer;
         } finally {
           if (!handedOver) {
             response.close();
@@ -229,6 +268,9 @@ public final class ProviderClient {
       ProviderFailure aborted = call.aborted();
       ProviderFailure told = aborted == null ? failure : named(aborted);
       accounts.failed(provider, told);
+      if (told.kind() == Kind.BUSY || told.kind() == Kind.TIMEOUT) {
+        http.pace().overloaded();
+      }
       // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing. An error told inside a 200 has a status of its own, which does not count here.
       Usage usage = charge.of(call.wasSent() && status < 400);
       attempt.ended(told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : Attempt.Status.FAILED, usage, told.kind().name().toLowerCase(Locale.ROOT), told.providerStatus(), null, since(started));
@@ -258,7 +300,9 @@ public final class ProviderClient {
     byte[] body = body(response, MAX_ANSWER_BYTES, false);
     ChatResponse answer = wireFormat.read(request, model, body);
     if (answer.usage().total() == 0) {
-      return new ChatResponse(answer.json(), Usage.counted(TokenCounter.input(request), TokenCounter.count(answer.text())));
+      Usage counted = Usage.counted(TokenCounter.input(request), TokenCounter.count(answer.text()));
+      answer.json().set("usage", UsageJson.write(counted));
+      return new ChatResponse(answer.json(), counted);
     }
     return answer;
   }
@@ -297,6 +341,11 @@ public final class ProviderClient {
       return InputStream.nullInputStream();
     }
     return "gzip".equalsIgnoreCase(entity.getContentEncoding()) ? new GZIPInputStream(entity.getContent()) : entity.getContent();
+  }
+
+  private static @Nullable String value(ClassicHttpResponse response, String name) {
+    Header header = response.getFirstHeader(name);
+    return header == null ? null : header.getValue();
   }
 
   private static Map<String, String> headers(ClassicHttpResponse response) {

@@ -5,7 +5,6 @@ import io.dromedary.chat.ProviderFailure.Kind;
 import java.io.IOException;
 import java.net.URI;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.config.RequestConfig;
@@ -26,13 +25,13 @@ final class ProviderHttp implements AutoCloseable {
   private final ProviderAccount account;
   private final HttpHost host;
   private final CloseableHttpClient client;
-  private final Semaphore permits;
+  private final AccountPace pace;
   private final Semaphore streams;
 
-  ProviderHttp(ProviderAccount account) {
+  ProviderHttp(ProviderAccount account, Pacing pacing) {
     this.account = account;
+    this.pace = new AccountPace(account.maxConcurrent(), pacing);
     this.host = HttpHost.create(URI.create(account.baseUrl()));
-    this.permits = new Semaphore(account.maxConcurrent());
     this.streams = new Semaphore(account.maxStreams());
     int connections = account.maxConcurrent() + account.maxStreams();
     Timeout connect = Timeout.of(account.connectTimeout());
@@ -72,8 +71,8 @@ final class ProviderHttp implements AutoCloseable {
   /** Takes a place among the calls that wait for this account. @throws ProviderFailure {@link Kind#NOT_CALLED} when none comes free in time */
   void enter(long waitNanos) {
     try {
-      if (!permits.tryAcquire() && !permits.tryAcquire(Math.max(0, Math.min(waitNanos, account.permitWait().toNanos())), TimeUnit.NANOSECONDS)) {
-        throw ProviderFailure.of(Kind.NOT_CALLED, account.id(), "provider `" + account.id() + "` has " + account.maxConcurrent() + " calls waiting already, its limit here");
+      if (!pace.enter(Math.max(0, Math.min(waitNanos, account.permitWait().toNanos())))) {
+        throw ProviderFailure.of(Kind.NOT_CALLED, account.id(), "provider `" + account.id() + "` has " + pace.limit() + " calls waiting already, its limit here");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -82,7 +81,11 @@ final class ProviderHttp implements AutoCloseable {
   }
 
   void leave() {
-    permits.release();
+    pace.leave();
+  }
+
+  AccountPace pace() {
+    return pace;
   }
 
   boolean enterStream() {
@@ -94,7 +97,7 @@ final class ProviderHttp implements AutoCloseable {
   }
 
   int inFlight() {
-    return account.maxConcurrent() - permits.availablePermits();
+    return pace.inFlight();
   }
 
   int openStreams() {

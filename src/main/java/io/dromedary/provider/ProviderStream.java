@@ -37,13 +37,17 @@ final class ProviderStream implements ChatStream {
   private final long totalDeadline;
   private final ArrayDeque<ObjectNode> ready = new ArrayDeque<>(4);
   private final Spoken spoken = new Spoken();
+  private final ThoughtMemory memory;
+  private final String project;
+  /** Of the one choice; streams of several are not followed. */
+  private ThoughtMemory.@Nullable Heard heard;
   private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable Duration firstToken;
   private boolean failed;
   private boolean endedWhole;
 
   ProviderStream(ChatRequest request, Attempt attempt, ProviderAccount account, ProviderAccounts accounts, ProviderCall call, ClassicHttpResponse response, InputStream in, WireFormat.Framing framing,
-      StreamDecoder decoder, long started) {
+      StreamDecoder decoder, ThoughtMemory memory, String project, long started) {
     this.request = request;
     this.attempt = attempt;
     this.account = account;
@@ -53,6 +57,8 @@ final class ProviderStream implements ChatStream {
     this.in = in;
     this.frames = new FrameReader(in, framing, account.id());
     this.decoder = decoder;
+    this.memory = memory;
+    this.project = project;
     this.started = started;
     // A caller who named a time meant all of it; otherwise an open stream may run on for ten minutes.
     Duration total = request.hint("x-dromedary-timeout-ms") == null ? Duration.ofMinutes(10) : request.remaining(Instant.now());
@@ -142,6 +148,11 @@ final class ProviderStream implements ChatStream {
   }
 
   private void finish() {
+    ThoughtMemory.Heard thoughts = heard;
+    if (thoughts != null && request.json().path("n").asInt(1) == 1) {
+      memory.keep(project, account.id(), request, thoughts, spoken.content(), spoken.reasoning());
+    }
+    heard = null;
     attempt.ended(Attempt.Status.ANSWERED, usage(), "", response.getCode(), firstToken == null ? ProviderClient.since(started) : firstToken, ProviderClient.since(started));
   }
 
@@ -163,7 +174,12 @@ final class ProviderStream implements ChatStream {
 
   private void remember(ObjectNode chunk) {
     for (JsonNode choice : chunk.path("choices")) {
-      spoken.add(choice.path("delta"));
+      JsonNode delta = choice.path("delta");
+      spoken.add(delta);
+      if (ThoughtMemory.matters(delta)) {
+        heard = heard == null ? new ThoughtMemory.Heard() : heard;
+        heard.add(delta);
+      }
     }
   }
 

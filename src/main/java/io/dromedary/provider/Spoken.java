@@ -27,6 +27,14 @@ public final class Spoken {
     }
   }
 
+  String content() {
+    return content.toString();
+  }
+
+  String reasoning() {
+    return reasoning.toString();
+  }
+
   /** Output tokens, counted. */
   public long tokens() {
     return TokenCounter.count(content.toString()) + TokenCounter.count(reasoning.toString()) + TokenCounter.count(calls.toString());

@@ -11,6 +11,7 @@ import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.catalog.Topic;
 import io.dromedary.chat.Caller;
@@ -53,14 +54,16 @@ public final class CandidateRanking {
   private final ExpectedLatency latency;
   private final ExpectedQuality quality;
   private final Sessions sessions;
+  private final Tariff tariff;
 
   /** By the catalogue's prior quality. */
   public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency) {
-    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR);
+    this(catalogue, policy, states, latency, ExpectedQuality.PRIOR, Tariff.LISTED);
   }
 
   /** Catalogue and policy are asked at every request, so that a reload takes effect. */
-  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality) {
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff) {
+    this.tariff = tariff;
     this.sessions = new Sessions(policy);
     this.catalogue = catalogue;
     this.policy = policy;
@@ -257,7 +260,7 @@ public final class CandidateRanking {
       return null;
     }
     Entry entry = ranking.entry(judge, "judges");
-    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false);
+    Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false, request);
     for (Constraint constraint : Constraint.FOR_JUDGES) {
       if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check)) {
         return null;
@@ -396,7 +399,7 @@ public final class CandidateRanking {
     }
 
     Entry entry(Model model, String why) {
-      Price price = model.price(request.receivedAt());
+      Price price = tariff.marginal(model, model.price(request.receivedAt()));
       return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
     }
 
@@ -535,7 +538,7 @@ public final class CandidateRanking {
     }
 
     Candidates rank(String strategy, String reason, boolean widen) {
-      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters());
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters(), request);
       Filtered chosen = filter(chain.values(), check);
       List<Entry> order = chosen.kept;
       if (widen && onlyStandIns(order)) {
@@ -766,6 +769,7 @@ public final class CandidateRanking {
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
             filtered.example = entry.model().id() + " " + why;
+            filtered.parameter = broken == Constraint.PARAMETERS ? check.parameterNotTaken(entry.model()) : null;
           }
         }
       }
@@ -775,6 +779,11 @@ public final class CandidateRanking {
     private Problem empty(Filtered filtered) {
       if (filtered.last == null) {
         return Problem.noEligibleModel("no provider is active; set a provider's key, such as OPENAI_API_KEY");
+      }
+      if (filtered.last == Constraint.PARAMETERS && filtered.parameter != null) {
+        // the client's own word rules them out: leaving the parameter out, or the strictness, helps
+        return Problem.badField(filtered.parameter, "`" + filtered.parameter + "` is taken by none of " + filtered.considered + (filtered.considered == 1 ? " model" : " models") + ", and `provider.require_parameters` is true: "
+            + filtered.example).code("unsupported_parameter");
       }
       return Problem.noEligibleModel(filtered.last.label + " ruled out the last of " + filtered.considered + (filtered.considered == 1 ? " model: " : " models: ") + filtered.example);
     }
@@ -849,6 +858,8 @@ public final class CandidateRanking {
     final int considered;
     @Nullable Constraint last;
     String example = "";
+    /** What the last model that was ruled out by its parameters does not take. */
+    @Nullable String parameter;
 
     Filtered(int considered) {
       this.considered = considered;

@@ -3,6 +3,7 @@ package io.dromedary.ranking;
 import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
 import java.util.List;
@@ -43,7 +44,13 @@ enum Constraint {
   }
 
   /** The facts that models are checked against. */
-  record Check(RoutingOptions options, Needs needs, ProviderStates states, Policy policy, boolean schemaIsNative) {}
+  record Check(RoutingOptions options, Needs needs, ProviderStates states, Policy policy, boolean schemaIsNative, ChatRequest request) {
+    /** What the model is known not to take, else what its wire format would leave out (T5). */
+    @Nullable String parameterNotTaken(Model model) {
+      String known = needs.parameterNotTaken(model);
+      return known == null ? states.parameterNotTaken(request, model) : known;
+    }
+  }
 
   /** The first constraint that a model does not meet, null if it meets all. */
   static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
@@ -69,7 +76,7 @@ enum Constraint {
       case PDF -> !needs.pdf() || model.can(Capability.PDF);
       case AUDIO -> !needs.audio() || model.can(Capability.AUDIO);
       case JSON_SCHEMA -> !needs.jsonSchema() || !check.schemaIsNative() || model.can(Capability.JSON_SCHEMA);
-      case PARAMETERS -> !options.requireParameters() || needs.parameterNotTaken(model) == null;
+      case PARAMETERS -> !options.requireParameters() || check.parameterNotTaken(model) == null;
       case CONTEXT -> model.contextTokens() == 0 || needs.inputTokens() <= model.contextTokens();
       case MAX_OUTPUT -> model.maxOutputTokens() == 0 || needs.maxOutputTokens() <= model.maxOutputTokens();
       case TAGS -> options.requireTags().isEmpty() || model.tags().containsAll(options.requireTags());
@@ -97,7 +104,7 @@ enum Constraint {
       case PDF -> "takes no files";
       case AUDIO -> "takes no audio";
       case JSON_SCHEMA -> "has no json_schema output";
-      case PARAMETERS -> "does not take " + check.needs().parameterNotTaken(model);
+      case PARAMETERS -> "does not take " + check.parameterNotTaken(model);
       case CONTEXT -> "reads " + model.contextTokens() + " tokens, the input is about " + check.needs().inputTokens();
       case MAX_OUTPUT -> "writes at most " + model.maxOutputTokens() + " tokens, asked are " + check.needs().maxOutputTokens();
       case TAGS -> "lacks the tag " + String.join(", ", options.requireTags().stream().filter(tag -> !model.tags().contains(tag)).toList());

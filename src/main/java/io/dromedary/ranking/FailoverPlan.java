@@ -26,6 +26,7 @@ public final class FailoverPlan {
   private int attempts;
   private int retries;
   private boolean cancelled;
+  private @Nullable Problem unaffordable;
   /** Accounts that failed this request; another model of theirs is a retry, and their key is no better for it. */
   private final Map<String, Kind> failed = new HashMap<>(2);
 
@@ -37,8 +38,9 @@ public final class FailoverPlan {
     this.upcoming = take();
   }
 
+  /** Calls, and candidates that are passed over since nobody would pay for them. */
   public int mostAttempts() {
-    return rules.maxAttempts();
+    return rules.maxAttempts() + candidates.ranked().size();
   }
 
   /** The candidate to ask now; waits first if its provider asked for that. */
@@ -75,13 +77,31 @@ public final class FailoverPlan {
     return upcoming != null;
   }
 
-  /** Takes note that this provider cannot do what the request asks. @return true if another may be asked */
+  /** Takes note that this provider cannot do what the request asks, or that neither a budget bears its price nor capacity is free. @return true if another may be asked */
   public boolean movesOn(Problem cannot) {
+    if (isUnaffordable(cannot)) {
+      // it was not called: the next may be cheaper
+      attempts--;
+      if (unaffordable == null || "budget_exceeded".equals(cannot.code()) && !"budget_exceeded".equals(unaffordable.code())) {
+        unaffordable = cannot;
+      }
+      upcoming = take();
+      return upcoming != null;
+    }
     if (cannot.status() != 400 || attempts >= rules.maxAttempts()) {
       return false;
     }
     upcoming = take();
     return upcoming != null;
+  }
+
+  /** Why money was lacking for a candidate, the word on a budget before any other; null if it never was. */
+  public @Nullable Problem unaffordable() {
+    return unaffordable;
+  }
+
+  private static boolean isUnaffordable(Problem problem) {
+    return "budget_exceeded".equals(problem.code()) || "capacity_exceeded".equals(problem.code()) || problem.status() == 422 && "no_eligible_model".equals(problem.code());
   }
 
   public boolean cancelled() {

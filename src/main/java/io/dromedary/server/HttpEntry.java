@@ -1,12 +1,15 @@
 package io.dromedary.server;
 
 import io.dromedary.chat.Inbound;
+import io.dromedary.chat.Problem;
 import jakarta.servlet.http.HttpServletRequest;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +19,11 @@ public final class HttpEntry {
   private static final String[] HEADERS = {"authorization", "x-api-key", "api-key", "idempotency-key", "x-dromedary-preference", "x-dromedary-project", "x-dromedary-session-id", "x-dromedary-tags",
       "x-dromedary-cache", "x-dromedary-timeout-ms", "anthropic-version", "anthropic-beta", "host", "origin"};
 
+  /** Names under which keys are sent in URLs elsewhere. What stands in a URL stands in logs and histories. */
+  private static final Set<String> KEY_NAMES = Set.of("api_key", "api-key", "apikey", "x-api-key", "access_token", "token", "authorization", "auth", "bearer", "admin_token", "secret", "password");
+  /** A value of the parameter {@code key} from this length on is a key, not the name of one. */
+  private static final int KEY_CHARS = 24;
+
   private final BodyReader bodies;
 
   public HttpEntry(BodyReader bodies) {
@@ -23,7 +31,7 @@ public final class HttpEntry {
   }
 
   /**
-   * Reads the request.
+   * Reads the request. A key in its URL is refused unread: who sent it has to hear that it is now in logs.
    *
    * @param slots where a place is taken while the body is read, so that slow or large senders cannot take every thread and all memory
    */
@@ -36,12 +44,25 @@ public final class HttpEntry {
         metadata.put(name, value);
       }
     }
+    Map<String, String> query = query(request.getQueryString());
+    refuseKeys(query);
     byte[] body = new byte[0];
     if ("POST".equals(request.getMethod()) || "PUT".equals(request.getMethod()) || "PATCH".equals(request.getMethod())) {
       body = bodies.readJson(request, slots);
     }
     BooleanSupplier gone = request.getAttribute(CallerConnection.ATTRIBUTE) instanceof CallerConnection connection ? connection : () -> false;
-    return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query(request.getQueryString()), metadata, body, now, gone);
+    return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now, gone);
+  }
+
+  private static void refuseKeys(Map<String, String> query) {
+    for (Map.Entry<String, String> parameter : query.entrySet()) {
+      String name = parameter.getKey().toLowerCase(Locale.ROOT);
+      String value = parameter.getValue();
+      if (KEY_NAMES.contains(name) || name.equals("key") && value.length() >= KEY_CHARS || value.startsWith("dk-") || value.startsWith("da-") || value.startsWith("sk-")) {
+        throw Problem.badRequest("a key must not stand in a URL, where logs and histories keep it; send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`, and replace one that was sent so").code("key_in_url")
+            .shouldRetry(false);
+      }
+    }
   }
 
   private static Map<String, String> query(@Nullable String query) {

@@ -67,12 +67,16 @@ public final class Accountant {
     Instant now = Instant.now();
     Duration total = Duration.between(request.receivedAt(), now);
     Usd cost = Usd.ZERO;
+    // what provisioned capacity spared is its saving, not the routing's
+    Usd spared = Usd.ZERO;
     Duration waited = Duration.ZERO;
     for (Attempt attempt : attempts) {
       attempt.ended(Attempt.Status.FAILED, Usage.NONE, "not_called", 0, null, Duration.ZERO);
       Attempt.Outcome outcome = attempt.outcome();
       cost = cost.plus(outcome.cost());
       waited = waited.plus(outcome.total());
+      Usd listed = attempt.spared();
+      spared = listed == null ? spared : spared.plus(listed);
     }
     // of a cascade it need not be the last call; a judge's answer is nobody's
     Attempt last = candidates == null ? null : candidates.served();
@@ -92,13 +96,13 @@ public final class Accountant {
     ChatRequest chat = request instanceof ChatRequest asked ? asked : null;
     Model base = chat == null ? null : baseline.of(chat);
     Price basePrice = base == null ? null : base.price(request.receivedAt());
-    Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost);
-    return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.model(), model, provider, decision == null ? "" : decision.tier(),
+    Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost).minus(spared);
+    return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.asked().path("model").asText(request.model()), model, provider, decision == null ? "" : decision.tier(),
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),
         promptHash.apply(request), keepsText ? Json.text(chat == null ? request.json().path("input") : chat.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null,
-        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat", request.user(caller), "", decision == null ? Topic.NONE : decision.topic());
+        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat", request.user(caller), chat == null || chat.call() == null ? "" : chat.call().agent(), decision == null ? Topic.NONE : decision.topic());
   }
 
   private static int httpStatus(String status, @Nullable Throwable thrown) {

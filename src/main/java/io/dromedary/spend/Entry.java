@@ -3,7 +3,9 @@ package io.dromedary.spend;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Bill;
 import io.dromedary.chat.Problem;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +25,13 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle {
     this.waiter = waiter;
   }
 
+  /**
+   * Money held for an attempt, the same amount in each purse.
+   *
+   * @param purses their ids
+   */
+  record Hold(long[] purses, long nanos) {}
+
   /** The start of an attempt. */
   static final class Begin extends Entry {
     final Attempt attempt;
@@ -32,9 +41,18 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle {
     long seq;
     /** Is the row with that key its own? False when the attempt had begun already. */
     boolean owned;
+    /** Attempts of the same request whose end is known: what they hold beyond their cost is given back first. */
+    final List<Attempt> earlier;
+    /** What it holds once written, null if it draws from no purse. */
+    @Nullable Hold hold;
+    /** Holds of earlier attempts as they are once this is written. */
+    final Map<Integer, Hold> shrunk = new HashMap<>(0);
+    /** Why its purses cannot bear it, null if they can. */
+    @Nullable Problem refusal;
 
-    Begin(Attempt attempt, String requestId, String project) {
+    Begin(Attempt attempt, String requestId, String project, List<Attempt> earlier) {
       super(Thread.currentThread());
+      this.earlier = earlier;
       this.attempt = attempt;
       this.requestId = requestId;
       this.project = project;

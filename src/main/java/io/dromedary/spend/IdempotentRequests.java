@@ -173,7 +173,7 @@ public final class IdempotentRequests {
 
   private static String hash(ModelRequest request) {
     ObjectNode asked = Json.object();
-    asked.setAll(request.json());
+    asked.setAll(request.asked());
     asked.remove("stream");
     asked.remove("stream_options");
     if (request instanceof EmbeddingRequest) {

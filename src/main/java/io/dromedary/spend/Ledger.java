@@ -53,13 +53,23 @@ public final class Ledger implements AutoCloseable {
    * @throws Problem 503 {@code ledger_unavailable} if that cannot be had; the provider must not be called
    */
   public void begin(Attempt attempt, String requestId, String project) {
+    begin(attempt, requestId, project, List.of());
+  }
+
+  /**
+   * The same, holding the attempt's upper bound in all of its purses within the same transaction.
+   *
+   * @param earlier attempts of the same request: those whose end is known hold just their cost from now on
+   * @throws Problem as above; or the word of the purse that cannot bear it, then nothing is written or held
+   */
+  public void begin(Attempt attempt, String requestId, String project, List<Attempt> earlier) {
     if (attempt.number() < 1 || attempt.number() > Sequence.MAX_ATTEMPT) {
       throw new IllegalArgumentException("attempt " + attempt.number() + " of request `" + requestId + "` is not within 1.." + Sequence.MAX_ATTEMPT);
     }
     if (!writer.accepting()) {
       throw unavailable();
     }
-    Entry.Begin entry = new Entry.Begin(attempt, requestId, project);
+    Entry.Begin entry = new Entry.Begin(attempt, requestId, project, attempt.draws().isEmpty() ? List.of() : earlier);
     if (!writer.offer(entry)) {
       throw unavailable();
     }

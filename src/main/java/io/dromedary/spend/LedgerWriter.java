@@ -19,6 +19,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -51,16 +52,22 @@ final class LedgerWriter implements Runnable {
   private static final class Open {
     final long seq;
     long numbers;
+    /** By the attempt's number; only of attempts that draw from a purse. */
+    final Map<Integer, Entry.Hold> holds = new HashMap<>(0);
 
     Open(long seq) {
       this.seq = seq;
     }
   }
 
+  /** A start that was refused though it may have been written. */
+  private record Void(long seq, Entry.@Nullable Hold hold) {}
+
   private final Map<String, Open> open = new HashMap<>();
+  private final PurseRows purses;
   private final Set<String> prices = new HashSet<>();
   private final ArrayDeque<Entry.Settle> backlog = new ArrayDeque<>();
-  private final List<Long> voids = new ArrayList<>();
+  private final List<Void> voids = new ArrayList<>();
   private @Nullable Connection connection;
   private @Nullable Rows rows;
   private Sequence sequence;
@@ -84,6 +91,7 @@ final class LedgerWriter implements Runnable {
     this.outbox = outbox;
     this.clock = clock;
     this.queue = new LinkedBlockingQueue<>(capacity);
+    this.purses = new PurseRows(store.postgres(), clock);
     try (Connection first = store.dataSource().getConnection()) {
       sequence = nodes.register(first);
     }
@@ -205,7 +213,7 @@ final class LedgerWriter implements Runnable {
       return;
     }
     try {
-      writePrices(group);
+      writeFacts(group);
       transact(group);
     } catch (SQLException e) {
       undo(group);
@@ -229,7 +237,7 @@ final class LedgerWriter implements Runnable {
   private boolean writeAlone(Entry entry) {
     List<Entry> one = List.of(entry);
     try {
-      writePrices(one);
+      writeFacts(one);
       transact(one);
       return true;
     } catch (SQLException e) {
@@ -293,23 +301,31 @@ final class LedgerWriter implements Runnable {
     Rows rows = this.rows;
     long now = clock.millis();
     int events = 0;
-    for (Long seq : voids) {
-      rows.voided(seq);
+    PurseRows.Round round = round(connection, group);
+    for (Void left : voids) {
+      if (left.hold() == null) {
+        rows.voided(left.seq());
+      } else {
+        round.voided(left.seq(), left.hold());
+      }
+    }
+    // what ends gives room to what begins
+    for (Entry entry : group) {
+      if (entry instanceof Entry.Settle settle) {
+        events += add(rows, settle, round, now);
+      }
     }
     for (Entry entry : group) {
       if (entry instanceof Entry.Begin begin) {
-        Open request = open.computeIfAbsent(begin.requestId, k -> new Open(sequence.next()));
-        begin.seq = request.seq | begin.attempt.number();
-        begin.owned = (request.numbers & 1L << begin.attempt.number()) == 0;
-        request.numbers |= 1L << begin.attempt.number();
-        rows.begin(begin.seq, begin.requestId, begin.project, begin.attempt, slot);
-      } else if (entry instanceof Entry.Settle settle) {
-        events += add(rows, settle, now);
+        add(rows, begin, round);
       }
     }
-    int written = rows.flush();
+    int written = rows.flush() + (round == null ? 0 : round.write());
     connection.commit();
     voids.clear();
+    if (round != null) {
+      round.tell();
+    }
     transactions++;
     rowCount += written;
     if (events > 0) {
@@ -319,15 +335,95 @@ final class LedgerWriter implements Runnable {
       if (entry instanceof Entry.Settle settle) {
         open.remove(settle.bill.requestId());
         entry.written();
-      } else if (!entry.written()) {
-        Entry.Begin begin = (Entry.Begin) entry;
-        forget(begin);
-        voids.add(begin.seq);
+      } else {
+        begun((Entry.Begin) entry);
       }
     }
   }
 
-  private int add(Rows rows, Entry.Settle settle, long now) throws SQLException {
+  /** A start is in the store, or was refused by its purses. */
+  private void begun(Entry.Begin begin) {
+    Open request = open.get(begin.requestId);
+    if (request != null) {
+      request.holds.putAll(begin.shrunk);
+    }
+    if (begin.refusal != null) {
+      begin.refused(begin.refusal);
+      return;
+    }
+    if (!begin.written()) {
+      forget(begin);
+      voids.add(new Void(begin.seq, begin.hold));
+    } else if (begin.hold != null && request != null) {
+      request.holds.put(begin.attempt.number(), begin.hold);
+    }
+  }
+
+  /** Locks the purses that the group and the voids move; null when they move none. */
+  private PurseRows.@Nullable Round round(Connection connection, List<Entry> group) throws SQLException {
+    TreeSet<Long> wanted = null;
+    for (Void left : voids) {
+      if (left.hold() != null) {
+        wanted = wanted == null ? new TreeSet<>() : wanted;
+        PurseRows.addAll(wanted, left.hold().purses());
+      }
+    }
+    for (Entry entry : group) {
+      List<Attempt> attempts = entry instanceof Entry.Settle settle ? settle.bill.attempts() : List.of(((Entry.Begin) entry).attempt);
+      for (Attempt attempt : attempts) {
+        if (!attempt.draws().isEmpty()) {
+          wanted = wanted == null ? new TreeSet<>() : wanted;
+          PurseRows.addAll(wanted, purses.ids(attempt));
+        }
+      }
+      Open request = entry instanceof Entry.Begin begin && !begin.earlier.isEmpty() ? open.get(begin.requestId) : null;
+      if (request != null) {
+        for (Entry.Hold hold : request.holds.values()) {
+          wanted = wanted == null ? new TreeSet<>() : wanted;
+          PurseRows.addAll(wanted, hold.purses());
+        }
+      }
+    }
+    return wanted == null ? null : purses.lock(connection, wanted);
+  }
+
+  private void add(Rows rows, Entry.Begin begin, PurseRows.@Nullable Round round) throws SQLException {
+    Attempt attempt = begin.attempt;
+    Open request = open.computeIfAbsent(begin.requestId, k -> new Open(sequence.next()));
+    begin.seq = request.seq | attempt.number();
+    begin.owned = false;
+    begin.hold = null;
+    begin.refusal = null;
+    begin.shrunk.clear();
+    String held = null;
+    if (round != null) {
+      for (Attempt earlier : begin.earlier) {
+        Entry.Hold hold = request.holds.get(earlier.number());
+        Attempt.Outcome outcome = earlier.outcome();
+        if (hold != null && outcome != null && hold.nanos() != outcome.cost().nanos()) {
+          begin.shrunk.put(earlier.number(), round.shrink(request.seq | earlier.number(), hold, outcome.cost().nanos()));
+        }
+      }
+    }
+    boolean known = (request.numbers & 1L << attempt.number()) != 0;
+    if (round != null && !known && !attempt.draws().isEmpty()) {
+      long[] ids = purses.ids(attempt);
+      begin.refusal = round.take(attempt, ids);
+      if (begin.refusal != null) {
+        if (request.numbers == 0) {
+          open.remove(begin.requestId);
+        }
+        return;
+      }
+      begin.hold = new Entry.Hold(ids, attempt.reserved().nanos());
+      held = PurseRows.text(ids);
+    }
+    begin.owned = !known;
+    request.numbers |= 1L << attempt.number();
+    rows.begin(begin.seq, begin.requestId, begin.project, attempt, slot, held);
+  }
+
+  private int add(Rows rows, Entry.Settle settle, PurseRows.@Nullable Round round, long now) throws SQLException {
     Bill bill = settle.bill;
     Open request = open.get(bill.requestId());
     long seq = request == null ? sequence.next() : request.seq;
@@ -335,10 +431,13 @@ final class LedgerWriter implements Runnable {
     for (Attempt attempt : bill.attempts()) {
       long attemptSeq = seq | attempt.number();
       if (request == null || (request.numbers & 1L << attempt.number()) == 0) {
-        rows.begin(attemptSeq, bill.requestId(), bill.project(), attempt, slot);
+        rows.begin(attemptSeq, bill.requestId(), bill.project(), attempt, slot, null);
       }
       Charged charged = Charged.of(attempt);
       cost = Math.addExact(cost, charged.cost().nanos());
+      if (round != null && !attempt.draws().isEmpty()) {
+        round.settle(attempt, purses.ids(attempt), request == null ? null : request.holds.get(attempt.number()), charged.cost().nanos());
+      }
       rows.end(attemptSeq, charged, now);
     }
     rows.request(seq, bill, cost, now);
@@ -376,16 +475,24 @@ final class LedgerWriter implements Runnable {
     }
   }
 
-  /** Prices are facts that outlive a transaction that fails: written on their own, once. */
-  private void writePrices(List<Entry> group) throws SQLException {
+  /** Prices and the names of purses are facts that outlive a transaction that fails: written on their own, once. */
+  private void writeFacts(List<Entry> group) throws SQLException {
     for (Entry entry : group) {
       if (entry instanceof Entry.Begin begin) {
         writePrice(begin.attempt);
+        openPurses(begin.attempt);
       } else if (entry instanceof Entry.Settle settle) {
         for (Attempt attempt : settle.bill.attempts()) {
           writePrice(attempt);
+          openPurses(attempt);
         }
       }
+    }
+  }
+
+  private void openPurses(Attempt attempt) throws SQLException {
+    if (!attempt.draws().isEmpty()) {
+      purses.open(connected(), attempt);
     }
   }
 
@@ -493,7 +600,7 @@ final class LedgerWriter implements Runnable {
       }
       if (entry instanceof Entry.Begin begin) {
         if (begin.owned) {
-          voids.add(begin.seq);
+          voids.add(new Void(begin.seq, begin.hold));
         }
       } else if (entry instanceof Entry.Settle settle) {
         backlog.add(settle);
@@ -506,7 +613,13 @@ final class LedgerWriter implements Runnable {
   /** Is the store back? Then what was kept is written first. */
   private void comeBack() {
     try {
-      connected();
+      Connection connection = connected();
+      for (Open request : open.values()) {
+        // a commit in doubt may have shrunk what is held
+        if (!request.holds.isEmpty()) {
+          PurseRows.reread(connection, request.seq, request.holds);
+        }
+      }
       if (!voids.isEmpty()) {
         transact(List.of());
       }

@@ -13,6 +13,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -130,7 +132,7 @@ final class Nodes {
     return charged;
   }
 
-  private record Left(long seq, String requestId, int number, String project, String provider, String model, @Nullable String priceVersion, long reserved, long startedAtMs) {}
+  private record Left(long seq, String requestId, int number, String project, String provider, String model, @Nullable String priceVersion, long reserved, long startedAtMs, @Nullable String purses) {}
 
   private int recover(Connection connection, int slot, boolean mine) throws SQLException {
     long low;
@@ -151,17 +153,21 @@ final class Nodes {
       }
     }
     Map<Long, List<Left>> requests = new LinkedHashMap<>();
-    try (PreparedStatement select = connection.prepareStatement("SELECT seq, request_id, number, project, provider, model, price_version, reserved_nanos, started_at_ms"
+    try (PreparedStatement select = connection.prepareStatement("SELECT seq, request_id, number, project, provider, model, price_version, reserved_nanos, started_at_ms, purses"
         + " FROM dromedary_attempts WHERE seq >= ? AND slot = ? AND status = 'STARTED' ORDER BY seq")) {
       select.setLong(1, low);
       select.setInt(2, slot);
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
-          Left left = new Left(rows.getLong(1), rows.getString(2), rows.getInt(3), rows.getString(4), rows.getString(5), rows.getString(6), rows.getString(7), rows.getLong(8), rows.getLong(9));
+          Left left = new Left(rows.getLong(1), rows.getString(2), rows.getInt(3), rows.getString(4), rows.getString(5), rows.getString(6), rows.getString(7), rows.getLong(8), rows.getLong(9), rows.getString(10));
           requests.computeIfAbsent(Sequence.request(left.seq()), k -> new ArrayList<>(2)).add(left);
         }
       }
     }
+    // purses before attempts, in the order that the writers lock them in
+    SortedMap<Long, Long> held = new TreeMap<>();
+    requests.values().forEach(attempts -> attempts.forEach(left -> PurseRows.add(held, left.purses(), left.reserved())));
+    PurseRows.use(connection, held);
     int charged = 0;
     for (List<Left> attempts : requests.values()) {
       charge(connection, attempts);

@@ -109,6 +109,10 @@ public final class Reports {
           usage(json.putObject("usage"), row);
           money(json, "reserved", row.getLong("reserved_nanos"));
           money(json, "cost", row.getLong("cost_nanos"));
+          long listed = row.getLong("list_nanos");
+          if (!row.wasNull()) {
+            money(json, "list_cost", listed);
+          }
           json.put("started_at", Instant.ofEpochMilli(row.getLong("started_at_ms")).toString());
           millis(json, "first_token_ms", row, "first_token_us");
           millis(json, "total_ms", row, "total_us");

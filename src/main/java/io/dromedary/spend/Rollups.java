@@ -11,7 +11,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -275,7 +277,7 @@ public final class Rollups {
         sums(connection, Cuboid.CORE, day, day + DAY_MS, new Scan(day, day + DAY_MS, Set.of(), 0, Map.of()), (start, dimensions, measures) -> sums.add(measures));
         boolean wrong = ledger.requests() != sums.requests() || ledger.cost() != sums.cost() || ledger.saved() != sums.saved();
         if (wrong) {
-          LOG.log(Level.WARNING, "the sums of " + java.time.Instant.ofEpochMilli(day) + " were " + sums.requests() + " requests where the ledger has " + ledger.requests() + "; they are made anew");
+          LOG.log(Level.WARNING, "the sums of " + Instant.ofEpochMilli(day) + " were " + sums.requests() + " requests where the ledger has " + ledger.requests() + "; they are made anew");
           renew(connection, state, day);
         }
         connection.commit();
@@ -320,18 +322,24 @@ public final class Rollups {
     mark(connection, new State(state.folded, state.version + 1));
   }
 
-  /** Adds a user's sums to those of nobody: what the ledger does to its rows when a user is erased. @return how many rows that were */
-  public int forgetUser(String project, String user) {
+  /**
+   * Adds users' sums to those of nobody: what an erasure does to the ledger's rows.
+   *
+   * @param project null for all
+   * @param user null for all
+   * @param before null for ever; else the days that had ended by then: a day that is cut in two keeps its users until the next time
+   * @return how many rows that were
+   */
+  static int forget(Store store, @Nullable String project, @Nullable String user, @Nullable Instant before) throws SQLException {
+    String which = " FROM dromedary_rollups WHERE kind = ? AND user_id <> ''" + (project == null ? "" : " AND project = ?") + (user == null ? "" : " AND user_id = ?") + (before == null ? "" : " AND starts <= ?");
     try (Connection connection = store.dataSource().getConnection()) {
       connection.setAutoCommit(false);
       try {
         State state = state(connection, true);
         Map<Key, Measures> sums = new LinkedHashMap<>();
         int rows = 0;
-        try (PreparedStatement select = connection.prepareStatement("SELECT starts, min_seq, max_seq, " + DIMENSIONS + ", " + Measures.COLUMNS + " FROM dromedary_rollups WHERE kind = ? AND project = ? AND user_id = ?")) {
-          select.setInt(1, Cuboid.USER.kind);
-          select.setString(2, project);
-          select.setString(3, user);
+        try (PreparedStatement select = connection.prepareStatement("SELECT starts, min_seq, max_seq, " + DIMENSIONS + ", " + Measures.COLUMNS + which)) {
+          bind(select, project, user, before);
           try (ResultSet row = select.executeQuery()) {
             while (row.next()) {
               List<String> dimensions = new ArrayList<>();
@@ -346,22 +354,34 @@ public final class Rollups {
             }
           }
         }
-        try (PreparedStatement delete = connection.prepareStatement("DELETE FROM dromedary_rollups WHERE kind = ? AND project = ? AND user_id = ?")) {
-          delete.setInt(1, Cuboid.USER.kind);
-          delete.setString(2, project);
-          delete.setString(3, user);
-          delete.executeUpdate();
+        if (rows > 0) {
+          try (PreparedStatement delete = connection.prepareStatement("DELETE" + which)) {
+            bind(delete, project, user, before);
+            delete.executeUpdate();
+          }
+          write(connection, sums);
+          mark(connection, new State(state.folded, state.version + 1));
         }
-        write(connection, sums);
-        mark(connection, new State(state.folded, state.version + 1));
         connection.commit();
         return rows;
       } catch (SQLException | RuntimeException e) {
         connection.rollback();
         throw e;
       }
-    } catch (SQLException e) {
-      throw new IllegalStateException("could not forget a user's sums: " + e.getMessage(), e);
+    }
+  }
+
+  private static void bind(PreparedStatement statement, @Nullable String project, @Nullable String user, @Nullable Instant before) throws SQLException {
+    int at = 1;
+    statement.setInt(at++, Cuboid.USER.kind);
+    if (project != null) {
+      statement.setString(at++, project);
+    }
+    if (user != null) {
+      statement.setString(at++, user);
+    }
+    if (before != null) {
+      statement.setLong(at, before.toEpochMilli() - DAY_MS);
     }
   }
 
@@ -480,7 +500,7 @@ public final class Rollups {
           Measures measures = Measures.ofSums(row, by.size() + 1);
           if (measures.requests() > 0) {
             String[] values = new String[Dimension.values().length];
-            java.util.Arrays.fill(values, "");
+            Arrays.fill(values, "");
             for (int i = 0; i < dimensions.size(); i++) {
               values[dimensions.get(i).ordinal()] = row.getString(i + 1 + (scan.unitMs > 0 ? 1 : 0));
             }
@@ -525,7 +545,7 @@ public final class Rollups {
       }
       equal.forEach((key, measures) -> {
         String[] values = new String[Dimension.values().length];
-        java.util.Arrays.fill(values, "");
+        Arrays.fill(values, "");
         int i = 1;
         for (Dimension dimension : scan.dimensions) {
           values[dimension.ordinal()] = key.get(i++);

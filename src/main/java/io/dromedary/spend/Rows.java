@@ -16,10 +16,10 @@ import org.jspecify.annotations.Nullable;
 
 /** The ledger's rows as batches of prepared statements on the writer's one connection. */
 final class Rows implements AutoCloseable {
-  private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms, purpose)"
-      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  private static final String BEGIN = "INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, price_version, reserved_nanos, status, started_at_ms, purpose, purses)"
+      + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   private static final String END = "UPDATE dromedary_attempts SET status = ?, outcome = ?, failure = ?, provider_status = ?, uncached_input = ?, cache_read = ?, cache_write = ?, output = ?,"
-      + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ? WHERE seq = ?";
+      + " reasoning = ?, counted = ?, cost_nanos = ?, first_token_us = ?, total_us = ?, settled_at_ms = ?, list_nanos = ? WHERE seq = ?";
   private static final String REQUEST = "INSERT INTO dromedary_requests (seq, request_id, project, key_id, tags, entry, requested_model, served_model, provider, tier, task, domain, score,"
       + " strategy, reason, status, http_status, streamed, cache, uncached_input, cache_read, cache_write, output, reasoning, counted, cost_nanos, cache_saved_nanos, routing_saved_nanos,"
       + " baseline_model, attempts, received_at_ms, settled_at_ms, first_token_us, total_us, overhead_us, prompt_hash, decision, user_id, agent)"
@@ -27,6 +27,7 @@ final class Rows implements AutoCloseable {
   private static final String INTERACTION = "INSERT INTO dromedary_interaction_log (seq, request_id, project, cached, prompt_hash, prompt, answer, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
   static final String EVENT = "INSERT INTO dromedary_outbox (id, event_id, sink, payload, created_at_ms, tries, next_try_at_ms, claimed_until_ms) VALUES (?, ?, ?, ?, ?, 0, 0, 0)";
   private static final String VOID = "DELETE FROM dromedary_attempts WHERE seq = ? AND status = 'STARTED'";
+
 
   private final PreparedStatement begin;
   private final PreparedStatement end;
@@ -50,7 +51,7 @@ final class Rows implements AutoCloseable {
     voided = connection.prepareStatement(VOID);
   }
 
-  void begin(long seq, String requestId, String project, Attempt attempt, int slot) throws SQLException {
+  void begin(long seq, String requestId, String project, Attempt attempt, int slot, @Nullable String purses) throws SQLException {
     Price price = attempt.price();
     begin.setLong(1, seq);
     begin.setString(2, clip(requestId, 128));
@@ -64,6 +65,7 @@ final class Rows implements AutoCloseable {
     begin.setString(10, "STARTED");
     begin.setLong(11, attempt.startedAt().toEpochMilli());
     begin.setString(12, attempt.purpose().name().toLowerCase(Locale.ROOT));
+    begin.setString(13, purses);
     begin.addBatch();
     begins++;
   }
@@ -84,7 +86,12 @@ final class Rows implements AutoCloseable {
     micros(end, 12, charged.firstToken());
     micros(end, 13, charged.total());
     end.setLong(14, nowMs);
-    end.setLong(15, seq);
+    if (charged.spared() == null) {
+      end.setNull(15, Types.BIGINT);
+    } else {
+      end.setLong(15, charged.spared().nanos());
+    }
+    end.setLong(16, seq);
     end.addBatch();
     ends++;
   }

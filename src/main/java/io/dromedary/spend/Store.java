@@ -153,7 +153,8 @@ public final class Store implements AutoCloseable {
     return postgres;
   }
 
-  String node() {
+  /** This node's id. */
+  public String node() {
     return node;
   }
 

@@ -10,6 +10,8 @@ import io.dromedary.chat.Usd;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
@@ -21,10 +23,12 @@ import java.time.temporal.IsoFields;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Usage and savings over time, grouped by anything, from the ledger's sums. A caller sees its own project, the admin all of them. Money is exact: decimal dollars as text, and whole nano-dollars.
@@ -41,43 +45,29 @@ public final class UsageReports {
   private static final Set<String> EXPORT_WORDS = Set.of("from", "to", "period_days", "group_by", "format");
   private static final List<String> EXPORT = List.of("day", "project", "key", "agent", "tags", "provider", "model", "tier", "task", "domain");
 
-  /** What is paid for whether it is used or not. */
+  /** What capacity costs that is paid for by the hour. */
   public interface Commitments {
-    Commitments NONE = (from, to) -> Usd.ZERO;
+    Commitments NONE = (from, to) -> Map.of();
 
-    /** What that costs between the two. */
-    Usd between(Instant from, Instant to);
-  }
-
-  /** The third of the savings: what capacity saved that is paid for by the hour. */
-  public interface Provisioned {
-    Provisioned NONE = (json, connection, from, to, caller) -> {
-      money(json, "saved", 0);
-      json.put("counterfactual", "no provisioned capacity is configured");
-      return 0;
-    };
-
-    /** Writes its part of the page. @return what was saved, nano-dollars */
-    long write(ObjectNode json, Connection connection, Instant from, Instant to, Caller caller) throws SQLException;
+    /** By model, in the order to be shown; empty for none. */
+    Map<String, Usd> between(Instant from, Instant to);
   }
 
   private final Store store;
   private final Rollups rollups;
   private final Clock clock;
   private final Commitments commitments;
-  private final Provisioned provisioned;
 
-  public UsageReports(Store store, Rollups rollups, Clock clock, Commitments commitments, Provisioned provisioned) {
+  public UsageReports(Store store, Rollups rollups, Clock clock, Commitments commitments) {
     this.store = store;
     this.rollups = rollups;
     this.clock = clock;
     this.commitments = commitments;
-    this.provisioned = provisioned;
   }
 
   /** Without capacity that is paid for by the hour. */
   public UsageReports(Store store, Rollups rollups, Clock clock) {
-    this(store, rollups, clock, Commitments.NONE, Provisioned.NONE);
+    this(store, rollups, clock, Commitments.NONE);
   }
 
   private interface Page<T> {
@@ -200,7 +190,7 @@ public final class UsageReports {
       money(routed, "saved", routing);
       routed.put("counterfactual", "the same tokens at the price of the configured baseline model, minus what was paid; negative where routing cost more");
       routed.set("baselines", baselines);
-      long capacity = provisioned.write(json.putObject("provisioned"), connection, asked.from(), asked.to(), caller);
+      long capacity = provisioned(json.putObject("provisioned"), connection, asked.from(), asked.to(), caller);
       money(json, "saved", cache + routing + capacity);
       if (!asked.by().isEmpty()) {
         ArrayNode data = json.putArray("data");
@@ -218,6 +208,56 @@ public final class UsageReports {
       }
       return json;
     });
+  }
+
+  /** Savings of capacity that is paid for by the hour: the same tokens at their list price, minus, where the whole gateway is looked at, what the capacity cost. @return what it saved */
+  private long provisioned(ObjectNode json, Connection connection, Instant from, Instant to, Caller caller) throws SQLException {
+    Map<String, Usd> costs = commitments.between(from, to);
+    if (costs.isEmpty()) {
+      money(json, "saved", 0);
+      json.put("counterfactual", "no provisioned capacity is configured");
+      return 0;
+    }
+    Map<String, Long> calls = new LinkedHashMap<>();
+    Map<String, Long> spared = new LinkedHashMap<>();
+    try (PreparedStatement select = connection.prepareStatement("SELECT model, COUNT(*), SUM(list_nanos) FROM dromedary_attempts WHERE seq >= ? AND seq < ? AND list_nanos IS NOT NULL"
+        + (caller.admin() ? "" : " AND project = ?") + " GROUP BY model")) {
+      select.setLong(1, Sequence.at(from.toEpochMilli()));
+      select.setLong(2, Sequence.at(to.toEpochMilli()));
+      if (!caller.admin()) {
+        select.setString(3, caller.project());
+      }
+      try (ResultSet row = select.executeQuery()) {
+        while (row.next()) {
+          calls.put(row.getString(1), row.getLong(2));
+          spared.put(row.getString(1), row.getBigDecimal(3).longValueExact());
+        }
+      }
+    }
+    long list = 0;
+    long paid = 0;
+    ArrayNode models = Json.array();
+    for (Map.Entry<String, Usd> commitment : costs.entrySet()) {
+      String model = commitment.getKey();
+      ObjectNode node = models.addObject().put("model", model).put("calls", calls.getOrDefault(model, 0L));
+      list = Math.addExact(list, spared.getOrDefault(model, 0L));
+      paid = Math.addExact(paid, commitment.getValue().nanos());
+      money(node, "list_cost", spared.getOrDefault(model, 0L));
+      if (caller.admin()) {
+        money(node, "commitment", commitment.getValue().nanos());
+        money(node, "saved", spared.getOrDefault(model, 0L) - commitment.getValue().nanos());
+      }
+    }
+    money(json, "list_cost", list);
+    if (caller.admin()) {
+      money(json, "commitment", paid);
+    }
+    long saved = caller.admin() ? list - paid : list;
+    money(json, "saved", saved);
+    json.put("counterfactual", caller.admin() ? "the same tokens at their list price, minus what the capacity cost in the period, used or not; negative where it was used too little"
+        : "the same tokens at their list price; what the capacity costs by the hour is the operator's");
+    json.set("models", models);
+    return saved;
   }
 
   private static ObjectNode head(String object, UsageQuery asked) {
@@ -249,7 +289,7 @@ public final class UsageReports {
     return 0;
   }
 
-  private Groups groups(Connection connection, UsageQuery asked, Instant from, @org.jspecify.annotations.Nullable Instant to, List<String> by, Caller caller, int most) throws SQLException {
+  private Groups groups(Connection connection, UsageQuery asked, Instant from, @Nullable Instant to, List<String> by, Caller caller, int most) throws SQLException {
     Groups all = new Groups();
     Set<Dimension> dimensions = EnumSet.noneOf(Dimension.class);
     long unit = 0;
@@ -289,7 +329,7 @@ public final class UsageReports {
     return all;
   }
 
-  private void scan(Connection connection, UsageQuery asked, Instant from, @org.jspecify.annotations.Nullable Instant to, Set<Dimension> dimensions, long unit, Caller caller, Rollups.Visitor visitor) throws SQLException {
+  private void scan(Connection connection, UsageQuery asked, Instant from, @Nullable Instant to, Set<Dimension> dimensions, long unit, Caller caller, Rollups.Visitor visitor) throws SQLException {
     Map<Dimension, String> only = new EnumMap<>(Dimension.class);
     asked.only().forEach((dimension, value) -> only.put(dimension, Rows.clip(value, 1_024)));
     if (!caller.admin()) {
@@ -365,7 +405,12 @@ public final class UsageReports {
     Projection projection = Projection.of(days, spent, month.lengthOfMonth() - today.getDayOfMonth(), todayLeft);
     ObjectNode json = Json.object().put("month", month.toString());
     money(json, "spent", spent);
-    long committed = caller.admin() && asked.only().isEmpty() ? commitments.between(begin, end).nanos() : 0;
+    long committed = 0;
+    if (caller.admin() && asked.only().isEmpty()) {
+      for (Usd commitment : commitments.between(begin, end).values()) {
+        committed = Math.addExact(committed, commitment.nanos());
+      }
+    }
     if (committed != 0) {
       money(json, "committed", committed);
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
@@ -19,6 +20,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -209,7 +211,19 @@ class CallerRegistryTest {
     yaml = Files.readString(Path.of("config/callers.yaml"));
     assertThat(registry().isOpen()).isTrue();
     yaml = yaml.replace("projects: []", "").replaceAll("(?m)^# (projects:|  )", "$1");
-    assertThat(registry().project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
+    PartRules limits = new PartRules() {
+      @Override
+      public String part() {
+        return "limits";
+      }
+
+      @Override
+      public void check(JsonNode part, boolean ofKey, BiConsumer<String, String> faults) {
+        // its own room checks it
+      }
+    };
+    CallerRegistry example = new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.fixed(NOW, ZoneOffset.UTC), List.of(limits));
+    assertThat(example.project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
   }
 
   @Test

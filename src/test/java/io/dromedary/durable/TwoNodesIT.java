@@ -35,7 +35,7 @@ class TwoNodesIT {
     Path home = Files.createDirectories(directory.resolve(name).resolve("config")).getParent();
     Files.writeString(home.resolve("config/callers.yaml"), "projects: [{id: team, keys: [{id: k, sha256: " + ApiKey.sha256Hex(KEY) + "}], limits: {windows: [{per: hour, requests: 150}, {per: hour, tokens: 9000000, for: key}]}},"
         + " {id: wide, keys: [{id: k, sha256: " + ApiKey.sha256Hex(KEY + "w") + "}], limits: {windows: [{per: minute, requests: 100000}, {per: hour, tokens: 900000000}, {concurrent: 900}]}}]");
-    return AppProcess.start(home, Map.of("REDIS_URL", redis.url(), "DROMEDARY_CACHE_ENABLED", "false"));
+    return AppProcess.start(home, Map.of("REDIS_URL", redis.url(), "DROMEDARY_REDIS_TIMEOUT", "5s", "DROMEDARY_CACHE_ENABLED", "false"));
   }
 
   private static ObjectNode request() {

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.testing.EventStream;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.FakeProvider.Hand;
 import io.dromedary.testing.FakeProvider.Wire;
@@ -22,8 +23,10 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +42,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Every fault of every provider, whole and streamed, alone and with another model to turn to: the client gets the next one's answer or OpenAI's error, in time, and pays for what the provider took in and said.
@@ -60,6 +64,9 @@ class FaultsTest {
     models.put("anthropic", "anthropic/claude-sonnet-5");
     models.put("gemini", "gemini/gemini-2.5-flash");
     models.put("ollama", "ollama/llama3.1");
+    models.put("openrouter", "openrouter/openai/gpt-4o");
+    models.put("azure", "azure/gpt-4o");
+    models.put("bedrock", "bedrock/anthropic.claude-haiku-4-5-20251001-v1:0");
     return models;
   }
 
@@ -77,8 +84,8 @@ class FaultsTest {
     HTML_FOR_AN_ANSWER(200, 502, "provider_bad_answer", Mood.HTML),
     EMPTY_BODY(200, 502, "provider_bad_answer", Mood.EMPTY),
     MALFORMED_JSON(200, 502, "provider_bad_answer", Mood.JUNK),
-    WRONG_CONTENT_TYPE(200, 502, "provider_bad_answer", (call, wire) -> respond(wire, 200, "image/png", "", wire.answer(true).getBytes(UTF_8))),
-    GZIP_THAT_IS_NONE(200, 502, "provider_bad_answer", (call, wire) -> respond(wire, 200, "application/json", "Content-Encoding: gzip\r\n", wire.answer(false).getBytes(UTF_8))),
+    WRONG_CONTENT_TYPE(200, 502, "provider_bad_answer", (call, wire) -> respond(wire, 200, "image/png", "", wire.answer(true).getBytes(ISO_8859_1))),
+    GZIP_THAT_IS_NONE(200, 502, "provider_bad_answer", (call, wire) -> respond(wire, 200, "application/json", "Content-Encoding: gzip\r\n", wire.answer(false).getBytes(ISO_8859_1))),
     SLOW_HEADERS(0, 504, "provider_timeout", (call, wire) -> {
       for (byte letter : "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n".getBytes(ISO_8859_1)) {
         wire.send(new byte[] {letter});
@@ -178,7 +185,8 @@ class FaultsTest {
   private static byte[] gzip(String text) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
-      out.write(text.getBytes(UTF_8));
+      // all that is said is ASCII; Bedrock's frames are bytes, one character each
+      out.write(text.getBytes(ISO_8859_1));
     }
     return bytes.toByteArray();
   }
@@ -237,8 +245,8 @@ class FaultsTest {
   }
 
   private static void assertRightError(Answer answer, Fault fault) {
-    // Ollama's error inside a 200 is a sentence, without a word on whose fault it is
-    boolean unexplained = answer.text().contains("provider `ollama`") && fault.name().startsWith("ERROR_EVENT");
+    // Ollama's error inside a 200, and Bedrock's in place of a whole answer, is a sentence without a word on whose fault it is
+    boolean unexplained = (answer.text().contains("provider `ollama`") || answer.text().contains("provider `bedrock` sent")) && fault.name().startsWith("ERROR_EVENT");
     assertThat(answer.status()).as(answer.text()).isEqualTo(unexplained ? 502 : fault.status);
     OpenAiSchema.assertConforms(answer);
     JsonNode error = answer.json().path("error");
@@ -302,7 +310,7 @@ class FaultsTest {
   @ParameterizedTest
   @MethodSource("providers")
   void a_body_in_gzip_is_read_whole_and_streamed(String provider) {
-    String streamType = provider.equals("ollama") ? "application/x-ndjson" : "text/event-stream";
+    String streamType = provider.equals("ollama") ? "application/x-ndjson" : provider.equals("bedrock") ? "application/vnd.amazon.eventstream" : "text/event-stream";
     FAKES.get(provider).by((call, wire) -> respond(wire, 200, streamType, "Content-Encoding: gzip\r\n", gzip(wire.answer(false))));
 
     Answer whole = gateway.chat(ask(provider, false, false));
@@ -325,7 +333,7 @@ class FaultsTest {
   @Tag("F2")
   void a_busy_provider_says_when_to_come_back_in_its_own_way_and_the_client_learns_it(String provider) {
     String hint = switch (provider) {
-      case "openai" -> "Retry-After: 1\r\nRetry-After-Ms: 650\r\n";
+      case "openai", "azure" -> "Retry-After: 1\r\nRetry-After-Ms: 650\r\n";
       case "gemini", "deepseek" -> "";
       default -> "Retry-After: 1\r\n";
     };
@@ -339,7 +347,7 @@ class FaultsTest {
     assertThat(alone.json().at("/error/code").asText()).isEqualTo("rate_limit_exceeded");
     assertThat(alone.header("retry-after")).isEqualTo("1");
     assertThat(alone.header("retry-after-ms")).isEqualTo(switch (provider) {
-      case "openai" -> "650";
+      case "openai", "azure" -> "650";
       case "gemini" -> "700";
       default -> "1000";
     });
@@ -347,5 +355,59 @@ class FaultsTest {
     assertThat(Row.of(gateway, alone.requestId()).costNanos()).isZero();
     assertThat(streamed(withNext).content()).as(withNext.text()).isEqualTo("w1 w2 w3 w4 w5");
     assertThat(withNext.header("x-dromedary-provider")).isEqualTo("routellm");
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @ValueSource(strings = {"a frame cut in its middle", "a wrong checksum", "lengths that contradict each other", "a frame of 2 GB", "an exception of the model"})
+  @Tag("T8")
+  void a_broken_event_stream_ends_in_an_error_event(String how) {
+    FAKES.get("bedrock").by((call, wire) -> {
+      byte[] frames = wire.answer(false).getBytes(ISO_8859_1);
+      // the start, and two words
+      int begun = 0;
+      for (int i = 0; i < 3; i++) {
+        begun += ByteBuffer.wrap(frames).getInt(begun);
+      }
+      byte[] next = Arrays.copyOfRange(frames, begun, begun + ByteBuffer.wrap(frames).getInt(begun));
+      byte[] last = switch (how) {
+        case "a frame cut in its middle" -> Arrays.copyOf(next, next.length / 2);
+        case "a wrong checksum" -> {
+          next[next.length - 1] ^= 1;
+          yield next;
+        }
+        case "lengths that contradict each other" -> EventStream.prelude(20, 500);
+        case "a frame of 2 GB" -> EventStream.prelude(Integer.MAX_VALUE, 0);
+        default -> EventStream.message("exception:modelStreamErrorException", "{\"message\":\"the model tripped\"}");
+      };
+      byte[] body = Arrays.copyOf(frames, begun + last.length);
+      System.arraycopy(last, 0, body, begun, last.length);
+      return respond(wire, 200, "application/vnd.amazon.eventstream", "", body);
+    });
+
+    Streamed stream = gateway.stream(ask("bedrock", true, false));
+
+    assertThat(stream.status()).as(stream.raw()).isEqualTo(200);
+    OpenAiSchema.assertConforms(stream);
+    assertThat(stream.content()).isEqualTo("w1 w2");
+    assertThat(stream.finish()).isNull();
+    assertThat(stream.error().path("code").asText()).as(stream.raw()).isEqualTo(how.startsWith("an exception") ? "provider_unavailable" : "provider_bad_answer");
+    assertThat(Row.of(gateway, stream.requestId()).status()).isEqualTo("cut");
+  }
+
+  @Test
+  void deepseeks_empty_lines_and_keep_alives_are_no_answer_and_no_error() {
+    FAKES.get("deepseek").by((call, wire) -> {
+      boolean streams = call.json().path("stream").asBoolean();
+      String waiting = streams ? ": keep-alive\n\n" : "\n\n";
+      return respond(wire, 200, streams ? "text/event-stream" : "application/json", "", (waiting.repeat(5) + wire.answer(false)).getBytes(UTF_8));
+    });
+
+    Answer whole = gateway.chat(ask("deepseek", false, false));
+    Streamed stream = gateway.stream(ask("deepseek", true, false));
+
+    OpenAiSchema.assertConforms(whole);
+    OpenAiSchema.assertConforms(stream);
+    assertThat(whole.content()).isEqualTo("w1 w2 w3 w4 w5");
+    assertThat(stream.content()).isEqualTo("w1 w2 w3 w4 w5");
   }
 }

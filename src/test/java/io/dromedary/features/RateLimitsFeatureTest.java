@@ -1,6 +1,7 @@
 package io.dromedary.features;
 
 import static io.dromedary.testing.Gateway.request;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -23,6 +24,7 @@ class RateLimitsFeatureTest {
   private static final Map<String, String> PROJECTS = new LinkedHashMap<>();
   private static FakeProvider openai;
   private static FakeProvider groq;
+  private static FakeProvider mistral;
   private static Gateway gateway;
 
   @BeforeAll
@@ -36,7 +38,8 @@ class RateLimitsFeatureTest {
     PROJECTS.put("free", "");
     openai = FakeProvider.openai();
     groq = FakeProvider.speaking("groq", 0);
-    gateway = Gateway.with("openai", openai).and("groq", groq).callers(callers()).set("dromedary.cache.enabled", false)
+    mistral = FakeProvider.speaking("mistral", 0);
+    gateway = Gateway.with("openai", openai).and("groq", groq).and("mistral", mistral).callers(callers()).set("dromedary.cache.enabled", false)
         .set("dromedary.providers.groq.windows[0].per", "hour").set("dromedary.providers.groq.windows[0].requests", 2).start();
   }
 
@@ -45,6 +48,7 @@ class RateLimitsFeatureTest {
     gateway.close();
     openai.close();
     groq.close();
+    mistral.close();
   }
 
   private static String key(String project) {
@@ -162,6 +166,21 @@ class RateLimitsFeatureTest {
     String body = "{\"model\":\"openai/text-embedding-3-small\",\"input\":\"hello\"}";
     assertThat(gateway.post("/v1/embeddings", body, "Authorization", "Bearer " + key("vectors")).header("x-ratelimit-remaining-requests")).isEqualTo("0");
     assertThat(gateway.post("/v1/embeddings", body, "Authorization", "Bearer " + key("vectors")).status()).isEqualTo(429);
+  }
+
+  @Test
+  void an_account_whose_own_limit_is_nearly_spent_is_asked_last() {
+    String answer = "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"yes\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}";
+    mistral.by((call, wire) -> {
+      wire.send(("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-ratelimit-limit-tokens: 1000\r\nx-ratelimit-remaining-tokens: 10\r\nx-ratelimit-reset-tokens: 45s\r\nContent-Length: " + answer.length() + "\r\n\r\n" + answer).getBytes(UTF_8));
+      return true;
+    });
+    assertThat(chat("free", "mistral/mistral-small-latest", "{'models':['openai/gpt-4o']}").header("x-dromedary-provider")).isEqualTo("mistral");
+    assertThat(chat("free", "mistral/mistral-small-latest", "{'models':['openai/gpt-4o']}").header("x-dromedary-provider")).isEqualTo("openai");
+    assertThat(chat("free", "mistral/mistral-small-latest").header("x-dromedary-provider")).as("when there is no other").isEqualTo("mistral");
+    for (JsonNode account : gateway.get("/health/providers").json().path("providers")) {
+      assertThat(account.path("nearly_spent").asBoolean()).as(account.path("provider").asText()).isEqualTo(account.path("provider").asText().equals("mistral"));
+    }
   }
 
   @Tag("X6")

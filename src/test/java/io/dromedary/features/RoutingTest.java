@@ -321,4 +321,24 @@ class RoutingTest {
     assertThat(stream.done()).isTrue();
     assertThat(stream.events()).filteredOn(event -> !event.data().equals("[DONE]")).allSatisfy(event -> assertThat(event.json().path("model").asText()).isEqualTo("anthropic/claude-opus-5"));
   }
+
+  @Test
+  @Tag("T5")
+  void a_strict_request_goes_to_a_model_that_takes_all_its_parameters_or_nowhere() {
+    String strict = "{'logprobs':true,'provider':{'require_parameters':true}}";
+
+    Answer alone = gateway.chat(request("groq/llama-3.3-70b-versatile", GREETING, strict));
+    Answer withOther = gateway.chat(request("groq/llama-3.3-70b-versatile", GREETING, strict, "{'models':['anthropic/claude-sonnet-5','openai/gpt-4o']}"));
+    Answer trimmed = gateway.chat(request("groq/llama-3.3-70b-versatile", GREETING, "{'logprobs':true}"));
+
+    assertThat(alone.status()).as(alone.text()).isEqualTo(400);
+    assertThat(alone.json().at("/error/param").asText()).isEqualTo("logprobs");
+    assertThat(alone.json().at("/error/code").asText()).isEqualTo("unsupported_parameter");
+    assertThat(withOther.status()).as(withOther.text()).isEqualTo(200);
+    assertThat(withOther.header("x-dromedary-model")).isEqualTo("openai/gpt-4o");
+    assertThat(withOther.header("x-dromedary-attempts")).as("nobody else was tried").isEqualTo("1");
+    assertThat(withOther.header("x-dromedary-dropped-params")).isNull();
+    assertThat(trimmed.header("x-dromedary-dropped-params")).isEqualTo("logprobs");
+    assertThat(PROVIDERS.get("anthropic").calls()).isZero();
+  }
 }

@@ -3,17 +3,25 @@ package io.dromedary.limit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import io.dromedary.chat.Caller;
+import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -139,5 +147,132 @@ class InFlightTest {
     assertThat(budget.reading()).isZero();
     assertThatThrownBy(() -> budget.start(Long.MAX_VALUE)).isInstanceOf(Problem.class);
     assertThat(budget.reading()).isZero();
+  }
+
+  private static CompletableFuture<InFlight.Permit> later(InFlight inFlight, Caller caller, String... header) {
+    Map<String, String> hints = header.length == 0 ? Map.of() : Map.of(InFlight.PRIORITY, header[0]);
+    ChatRequest request = new ChatRequest("r", Json.object(), hints, Instant.now(), Instant.now().plusSeconds(60));
+    int before = inFlight.waiting();
+    long refused = inFlight.rejected();
+    CompletableFuture<InFlight.Permit> entering = CompletableFuture.supplyAsync(() -> inFlight.enter(request, caller, "http"), task -> {
+      Thread thread = new Thread(task);
+      thread.setDaemon(true);
+      thread.start();
+    });
+    await().atMost(Duration.ofSeconds(10)).until(() -> inFlight.waiting() > before || inFlight.rejected() > refused || entering.isDone());
+    return entering;
+  }
+
+  private static InFlight queued(int perNode, int places, Duration patience) {
+    return new InFlight(perNode, 2, caller -> 0, places, patience, caller -> caller.project().equals("nightly"));
+  }
+
+  private static Problem refused(CompletableFuture<InFlight.Permit> entering) {
+    return (Problem) catchThrowableOfType(CompletionException.class, entering::join).getCause();
+  }
+
+  @Test
+  @Tag("F8")
+  void when_the_node_is_full_projects_take_turns() {
+    InFlight busy = queued(1, 10, Duration.ofSeconds(20));
+    InFlight.Permit place = busy.enter(A);
+    List<CompletableFuture<InFlight.Permit>> flood = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      flood.add(later(busy, A));
+    }
+    CompletableFuture<InFlight.Permit> other = later(busy, B);
+    place.release();
+    InFlight.Permit first = flood.get(0).orTimeout(10, TimeUnit.SECONDS).join();
+    assertThat(other).as("its turn is next").isNotDone();
+    first.release();
+    InFlight.Permit second = other.orTimeout(10, TimeUnit.SECONDS).join();
+    assertThat(flood.subList(1, 4)).noneMatch(CompletableFuture::isDone);
+    assertThat(busy.underWay()).isEqualTo(1);
+    second.release();
+    for (CompletableFuture<InFlight.Permit> each : flood.subList(1, 4)) {
+      each.orTimeout(10, TimeUnit.SECONDS).join().release();
+    }
+    assertThat(busy.underWay()).isZero();
+    assertThat(busy.waiting()).isZero();
+  }
+
+  @Test
+  @Tag("F8")
+  void a_full_queue_sheds_the_flood_and_lets_others_in() {
+    InFlight busy = queued(1, 3, Duration.ofSeconds(20));
+    InFlight.Permit place = busy.enter(A);
+    List<CompletableFuture<InFlight.Permit>> flood = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      flood.add(later(busy, A));
+    }
+    assertThat(refused(flood.get(3)).status()).isEqualTo(503);
+    CompletableFuture<InFlight.Permit> other = later(busy, B);
+    assertThat(refused(flood.get(2)).status()).as("pushed out").isEqualTo(503);
+    place.release();
+    flood.get(0).orTimeout(10, TimeUnit.SECONDS).join().release();
+    other.orTimeout(10, TimeUnit.SECONDS).join().release();
+    flood.get(1).orTimeout(10, TimeUnit.SECONDS).join().release();
+    assertThat(busy.underWay()).isZero();
+  }
+
+  @Test
+  void who_waits_in_vain_is_told_after_its_patience_and_leaves_nothing_behind() {
+    InFlight busy = queued(1, 3, Duration.ofMillis(20));
+    InFlight.Permit place = busy.enter(A);
+    assertThat(refused(later(busy, B)).status()).isEqualTo(503);
+    assertThat(busy.waiting()).isZero();
+    place.release();
+    busy.enter(B).release();
+    assertThat(busy.underWay()).isZero();
+  }
+
+  @Test
+  void batch_comes_after_all_others_and_leaves_a_fifth_to_them() {
+    InFlight busy = queued(5, 10, Duration.ofSeconds(20));
+    List<InFlight.Permit> places = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      places.add(later(busy, A, "batch").orTimeout(10, TimeUnit.SECONDS).join());
+    }
+    CompletableFuture<InFlight.Permit> fifth = later(busy, new Caller("nightly", "k", false, Set.of()));
+    assertThat(fifth).isNotDone();
+    CompletableFuture<InFlight.Permit> waits = later(busy, B);
+    places.add(waits.orTimeout(10, TimeUnit.SECONDS).join());
+    CompletableFuture<InFlight.Permit> next = later(busy, B);
+    assertThat(next).isNotDone();
+    places.get(0).release();
+    next.orTimeout(10, TimeUnit.SECONDS).join();
+    assertThat(fifth).as("four others are under way").isNotDone();
+    places.get(1).release();
+    assertThat(fifth).isNotDone();
+    places.get(2).release();
+    fifth.orTimeout(10, TimeUnit.SECONDS).join();
+    ChatRequest odd = new ChatRequest("r", Json.object(), Map.of(InFlight.PRIORITY, "urgent"), Instant.now(), Instant.now());
+    assertThat(catchThrowableOfType(Problem.class, () -> busy.enter(odd, A, "http"))).hasMessageContaining("must be interactive or batch");
+  }
+
+  @Test
+  void under_contention_nobody_is_forgotten_in_the_queue() throws Exception {
+    InFlight busy = queued(3, 100, Duration.ofSeconds(20));
+    ExecutorService pool = Executors.newFixedThreadPool(24);
+    AtomicInteger most = new AtomicInteger();
+    List<Future<?>> all = new ArrayList<>();
+    for (int t = 0; t < 24; t++) {
+      Caller caller = new Caller("p" + t % 5, "k", false, Set.of());
+      all.add(pool.submit(() -> {
+        for (int i = 0; i < 500; i++) {
+          try (InFlight.Permit permit = busy.enter(caller)) {
+            most.accumulateAndGet(busy.underWay(), Math::max);
+          }
+        }
+      }));
+    }
+    for (Future<?> each : all) {
+      each.get(60, TimeUnit.SECONDS);
+    }
+    pool.shutdown();
+    assertThat(most.get()).isBetween(1, 3);
+    assertThat(busy.underWay()).isZero();
+    assertThat(busy.waiting()).isZero();
+    assertThat(busy.rejected()).isZero();
   }
 }

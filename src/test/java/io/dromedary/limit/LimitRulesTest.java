@@ -3,6 +3,10 @@ package io.dromedary.limit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.dromedary.catalog.ModelCatalog;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -25,6 +29,14 @@ class LimitRulesTest {
     assertThat(rules.of(Scope.KEY)).extracting(Gauge::id).containsExactly("at-once");
     assertThat(rules.byModel()).hasSize(1).allSatisfy(each -> assertThat(each.counts("any/model")).isTrue());
     assertThat(read("{per: minute, requests: 6, models: [openai/gpt-4o]}").byModel().get(0).counts("openai/gpt-4o-mini")).isFalse();
+  }
+
+  @Test
+  void the_example_in_the_file_we_ship_is_right() throws IOException {
+    String example = Files.readString(Path.of("config/callers.yaml")).replace("projects: []", "").replaceAll("(?m)^# (projects:|  )", "$1");
+    ModelCatalog catalogue = ModelCatalog.read(Files.readAllBytes(Path.of("config/models.yaml")), "config/models.yaml");
+    LimitRules rules = LimitRules.ofProject(LimitSamples.yaml(example).at("/projects/0/limits"), model -> catalogue.find(model).isPresent());
+    assertThat(rules.of(Scope.PROJECT)).extracting(Gauge::id).containsExactly("requests/minute", "requests/minute/burst", "tokens/minute");
   }
 
   @Test

@@ -18,6 +18,7 @@ import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
 import io.dromedary.chat.UsageJson;
+import io.dromedary.testing.RequestRules;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -81,6 +82,7 @@ public abstract class ProviderContract {
       String before = Json.text(request.json());
       WireFormat.Outgoing out = format().write(request, model(dir, request));
       assertThat(Json.text(sorted(Json.read(out.body())))).isEqualTo(Json.text(sorted(read(dir, "upstream.json"))));
+      assertThat(RequestRules.complaint(provider(), request.model(), Json.read(out.body()))).as("what the real service says of %s", new String(out.body(), UTF_8)).isNull();
       assertThat(out.dropped()).containsExactlyInAnyOrderElementsOf(has(dir, "dropped.json") ? texts(read(dir, "dropped.json")) : List.of());
       assertThat(Json.text(request.json())).as("the client's own JSON is not touched").isEqualTo(before);
       assertThat(out.path()).startsWith("/").doesNotContain(" ");

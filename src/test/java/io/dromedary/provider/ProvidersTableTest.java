@@ -40,7 +40,7 @@ class ProvidersTableTest {
   private record Table(List<String> models, List<Row> rows) {}
 
   private static Table table() throws IOException {
-    List<List<String>> lines = Files.readAllLines(PAGE).stream().dropWhile(line -> !line.equals("## Requests")).filter(line -> line.startsWith("|")).map(ProvidersTableTest::cells).toList();
+    List<List<String>> lines = Files.readAllLines(PAGE).stream().dropWhile(line -> !line.equals("## Requests")).skip(1).takeWhile(line -> !line.startsWith("## ")).filter(line -> line.startsWith("|")).map(ProvidersTableTest::cells).toList();
     List<Row> rows = new ArrayList<>();
     for (List<String> line : lines.subList(2, lines.size())) {
       rows.add(new Row(line.get(0), unquoted(line.get(line.size() - 1)), line.subList(1, line.size() - 1)));

@@ -7,13 +7,16 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Bill;
+import io.dromedary.catalog.Draw;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Purse;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usage;
 import io.dromedary.chat.Usd;
+import io.dromedary.spend.SpendSamples.Till;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -37,6 +40,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -249,6 +253,7 @@ abstract class SpendContract {
     long cacheSaved = 0;
     long routingSaved = 0;
     Set<String> versions = new HashSet<>();
+    Till purse = new Till("total", "1000000");
     for (int i = 0; i < 10_000; i++) {
       String id = "r" + i;
       Usd saved = Usd.ofNanos(random.nextLong(2_000_000) - 1_000_000);
@@ -263,7 +268,7 @@ abstract class SpendContract {
             rates.nextLong(1L << 36)), List.of());
         versions.add(price.version());
         Model m = new Model("p/m" + model, "p", "m" + model, "chat", List.of(price), 0, 0, Set.of(), 0.5, 1, Set.of(), List.of(), Map.of(), true);
-        Attempt attempt = SpendSamples.attempt(id, 1, m, price, Usd.of("1"), Instant.now());
+        Attempt attempt = new Attempt(id + ".1", 1, SpendSamples.attempt(id, 1, m, price, Usd.of("1"), Instant.now()).candidate(), price, Usd.of("1"), Instant.now(), Attempt.Purpose.ANSWER, List.of(new Draw(purse)));
         attempt.ended(Attempt.Status.ANSWERED, new Usage(random.nextInt(100_000), random.nextInt(9_000), random.nextInt(9_000), random.nextInt(20_000), 0, false), "", 200, null, Duration.ofMillis(1));
         Bill plain = SpendSamples.bill(id, "default", List.of(attempt));
         bill = money(plain, plain.cost(), Usd.ZERO, saved);
@@ -281,6 +286,7 @@ abstract class SpendContract {
       byModel += group.path("cost_nanos").longValue();
     }
     assertThat(byModel).isEqualTo(cost);
+    assertThat(used("total")).as("the budget's row").isEqualTo(cost);
     assertThat(number("SELECT SUM(cost_nanos) FROM dromedary_attempts")).isEqualTo(cost);
     JsonNode savings = reports().savings(Map.of("period_days", "1"), TEAM);
     assertThat(savings.path("cache").path("saved_nanos").longValue()).isEqualTo(cacheSaved);
@@ -300,6 +306,132 @@ abstract class SpendContract {
     assertThat(events).isEqualTo(10_000).isEqualTo(seen.size());
     assertThat(eventCost).isEqualTo(cost);
     assertThat(number("SELECT COUNT(DISTINCT price_version) FROM dromedary_attempts a JOIN dromedary_price_versions p ON p.version = a.price_version")).isEqualTo(versions.size());
+  }
+
+  long used(String purse) {
+    return number("SELECT used_nanos FROM dromedary_purses WHERE purse_key = '" + purse + "'");
+  }
+
+  long reserved(String purse) {
+    return number("SELECT reserved_nanos FROM dromedary_purses WHERE purse_key = '" + purse + "'");
+  }
+
+  /** Asks once, holding {@code reserved} and costing {@code tokens}. @return whether it was let through */
+  static boolean spend(Ledger ledger, String id, Usd reserved, long tokens, Purse... purses) {
+    Attempt attempt = SpendSamples.drawing(id, 1, reserved, purses);
+    try {
+      ledger.begin(attempt, id, "default", List.of());
+    } catch (Problem refused) {
+      assertThat(refused.status()).isEqualTo(429);
+      return false;
+    }
+    ledger.settle(SpendSamples.bill(id, "default", List.of(SpendSamples.ended(attempt, Attempt.Status.ANSWERED, tokens))));
+    return true;
+  }
+
+  static int count(List<Future<Boolean>> all) throws Exception {
+    int passed = 0;
+    for (Future<Boolean> one : all) {
+      passed += one.get() ? 1 : 0;
+    }
+    return passed;
+  }
+
+  @Test
+  @Tag("M2")
+  void a_thousand_at_once_spend_a_budget_to_its_last_and_not_beyond() throws Exception {
+    Till till = new Till("t", "0.10002");
+    AtomicInteger ids = new AtomicInteger();
+    // 0.001002 each: 99 fit, since 99.8 would
+    assertThat(count(concurrently(1_000, 64, () -> spend(ledger, "r" + ids.incrementAndGet(), Usd.of("0.001002"), 1_670, till)))).isEqualTo(99);
+    assertThat(used("t")).isEqualTo(99 * 1_002_000L).isEqualTo(number("SELECT SUM(cost_nanos) FROM dromedary_attempts"));
+    assertThat(reserved("t")).isZero();
+    assertThat(till.seen.used()).isEqualTo(99 * 1_002_000L);
+  }
+
+  @Test
+  @Tag("M2")
+  void two_thousand_far_below_their_limits_are_all_let_through() throws Exception {
+    Till day = new Till("day", "1000");
+    Till month = new Till("month", "1000");
+    AtomicInteger ids = new AtomicInteger();
+    assertThat(count(concurrently(2_000, 64, () -> spend(ledger, "r" + ids.incrementAndGet(), Usd.of("0.01"), 100, day, month)))).isEqualTo(2_000);
+    assertThat(used("day")).isEqualTo(2_000 * 60_000L).isEqualTo(used("month"));
+    assertThat(reserved("day")).isZero();
+    assertThat(ledger.transactions()).as("budgets ride on the ledger's commits").isLessThan(2_000);
+  }
+
+  @Test
+  @Tag("M3")
+  void budgets_are_held_together_or_not_at_all() {
+    Till wide = new Till("wide", "1");
+    Till narrow = new Till("narrow", "0.01");
+    assertThatThrownBy(() -> ledger.begin(SpendSamples.drawing("r1", 1, Usd.of("0.02"), wide, narrow), "r1", "default")).isInstanceOfSatisfying(Problem.class, p -> assertThat(p.code()).isEqualTo("budget_exceeded"));
+    assertThat(reserved("wide")).isZero();
+    assertThat(number("SELECT COUNT(*) FROM dromedary_attempts")).as("what was refused left no row").isZero();
+    assertThat(ledger.rejected()).isZero();
+  }
+
+  @Test
+  @Tag("M2")
+  void a_chain_holds_its_failed_attempts_at_their_cost_and_the_running_one_at_its_bound() {
+    Till till = new Till("t", "0.01");
+    Attempt first = SpendSamples.drawing("r1", 1, Usd.of("0.009"), till);
+    ledger.begin(first, "r1", "default");
+    assertThat(reserved("t")).isEqualTo(9_000_000);
+    SpendSamples.ended(first, Attempt.Status.FAILED, 1_000);
+    Attempt second = SpendSamples.drawing("r1", 2, Usd.of("0.009"), till);
+    ledger.begin(second, "r1", "default", List.of(first));
+    assertThat(reserved("t")).isEqualTo(9_000_000 + 600_000);
+    assertThat(spend(ledger, "r2", Usd.of("0.001"), 1, till)).isFalse();
+    ledger.settle(SpendSamples.bill("r1", "default", List.of(first, SpendSamples.ended(second, Attempt.Status.ANSWERED, 2_000))));
+    assertThat(used("t")).isEqualTo(1_800_000);
+    assertThat(reserved("t")).isZero();
+  }
+
+  @Test
+  @Tag("M1")
+  @Tag("M2")
+  void what_a_stopped_process_held_is_used_at_its_upper_bound_and_nothing_is_held_on() {
+    Till till = new Till("t", "1");
+    Attempt first = SpendSamples.drawing("r1", 1, Usd.of("0.009"), till);
+    ledger.begin(first, "r1", "default");
+    SpendSamples.ended(first, Attempt.Status.FAILED, 0);
+    ledger.begin(SpendSamples.drawing("r1", 2, Usd.of("0.02"), till), "r1", "default", List.of(first));
+    spend(ledger, "r2", Usd.of("0.02"), 5, till);
+    restart();
+    assertThat(used("t")).isEqualTo(20_000_000 + 3_000).isEqualTo(number("SELECT SUM(cost_nanos) FROM dromedary_requests"));
+    assertThat(reserved("t")).isZero();
+    restart();
+    assertThat(used("t")).isEqualTo(20_003_000);
+  }
+
+  @Test
+  @Tag("F5")
+  @Tag("M2")
+  void what_was_held_by_a_start_in_doubt_is_given_back() {
+    ledger.close();
+    FaultyDataSource faulty = new FaultyDataSource(store.dataSource());
+    ledger = new Ledger(new Store(faulty, store.postgres(), store.node(), null), outbox, clock);
+    Till till = new Till("t", "1");
+    Attempt first = SpendSamples.drawing("r0", 1, Usd.of("0.01"), till);
+    ledger.begin(first, "r0", "default");
+    faulty.loseNextCommit = true;
+    assertThatThrownBy(() -> ledger.begin(SpendSamples.drawing("r1", 1, Usd.of("0.02"), till), "r1", "default")).isInstanceOf(Problem.class);
+    assertThat(reserved("t")).isEqualTo(30_000_000);
+    faulty.down = false;
+    await().until(ledger::available);
+    assertThat(reserved("t")).isEqualTo(10_000_000);
+    // a shrinking that was done, though its answer was lost, is not done twice
+    SpendSamples.ended(first, Attempt.Status.FAILED, 10);
+    faulty.loseNextCommit = true;
+    assertThatThrownBy(() -> ledger.begin(SpendSamples.drawing("r0", 2, Usd.of("0.02"), till), "r0", "default", List.of(first))).isInstanceOf(Problem.class);
+    faulty.down = false;
+    await().until(ledger::available);
+    assertThat(reserved("t")).isEqualTo(6_000);
+    ledger.settle(SpendSamples.bill("r0", "default", List.of(first)));
+    assertThat(reserved("t")).isZero();
+    assertThat(used("t")).isEqualTo(6_000);
   }
 
   static Bill money(Bill b, Usd cost, Usd cacheSaved, Usd routingSaved) {

@@ -3,11 +3,13 @@ package io.dromedary.spend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.dromedary.chat.Usd;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -69,6 +71,25 @@ class SpendOnPostgresTest extends SumsContract {
       clock.ahead = Nodes.LEASE.plusSeconds(1);
       assertThat(neighbour.recover(true)).isEqualTo(1);
       assertThat(number("SELECT COUNT(*) FROM dromedary_requests WHERE request_id = 'r1' AND status = 'unknown'")).isEqualTo(1);
+    } finally {
+      other.close();
+    }
+  }
+
+  @Test
+  @Tag("M2")
+  void two_nodes_spend_one_budget_to_its_last_and_not_beyond() throws Exception {
+    Store other = Store.open(dir.resolve("other"), url);
+    try (Ledger neighbour = new Ledger(other, new Outbox(other, List.of(), clock), clock)) {
+      SpendSamples.Till till = new SpendSamples.Till("t", "0.1");
+      AtomicInteger ids = new AtomicInteger();
+      assertThat(count(concurrently(1_000, 64, () -> {
+        int n = ids.incrementAndGet();
+        return spend(n % 2 == 0 ? ledger : neighbour, "r" + n, Usd.of("0.001002"), 1_670, till, new SpendSamples.Till("p" + n % 7, "1"));
+      }))).isEqualTo(99);
+      assertThat(used("t")).isEqualTo(99 * 1_002_000L).isEqualTo(number("SELECT SUM(cost_nanos) FROM dromedary_requests"));
+      assertThat(number("SELECT SUM(used_nanos) FROM dromedary_purses WHERE purse_key LIKE 'p%'")).isEqualTo(used("t"));
+      assertThat(number("SELECT SUM(reserved_nanos) FROM dromedary_purses")).isZero();
     } finally {
       other.close();
     }

@@ -3,8 +3,11 @@ package io.dromedary.spend;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Bill;
 import io.dromedary.catalog.Candidate;
+import io.dromedary.catalog.Draw;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.Price;
+import io.dromedary.catalog.Purse;
+import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usage;
 import io.dromedary.chat.Usd;
 import java.time.Duration;
@@ -14,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** Bills and attempts for the ledger's tests. */
 final class SpendSamples {
@@ -26,6 +30,54 @@ final class SpendSamples {
 
   static Attempt attempt(String requestId, int number, Model model, Price price, Usd reserved, Instant startedAt) {
     return new Attempt(requestId + "." + number, number, new Candidate(model, reserved, 0.6, Duration.ofMillis(400), "first"), price, reserved, startedAt);
+  }
+
+  /** An attempt that holds so much in each of the purses. */
+  static Attempt drawing(String requestId, int number, Usd reserved, Purse... purses) {
+    return new Attempt(requestId + "." + number, number, new Candidate(MODEL, reserved, 0.6, Duration.ofMillis(400), "first"), PRICE, reserved, Instant.now(), Attempt.Purpose.ANSWER, Stream.of(purses).map(Draw::new).toList());
+  }
+
+  /** Ends an attempt at a cost of so many output tokens, each 600 nano-dollars. */
+  static Attempt ended(Attempt attempt, Attempt.Status status, long outputTokens) {
+    attempt.ended(status, new Usage(0, 0, 0, outputTokens, 0, false), status == Attempt.Status.ANSWERED ? "" : "down", 200, null, Duration.ofMillis(5));
+    return attempt;
+  }
+
+  /** A purse with a limit, that remembers what it was told. */
+  static final class Till implements Purse {
+    final String key;
+    volatile long limit;
+    volatile Balance seen;
+
+    Till(String key, String limitUsd) {
+      this.key = key;
+      this.limit = Usd.of(limitUsd).nanos();
+    }
+
+    @Override
+    public String key() {
+      return key;
+    }
+
+    @Override
+    public Facts facts() {
+      return new Facts("default", key, "", "total", 0);
+    }
+
+    @Override
+    public long limitNanos() {
+      return limit;
+    }
+
+    @Override
+    public Problem refusal(Balance balance, long askedNanos) {
+      return new Problem(429, "insufficient_quota", key + " is spent").code("budget_exceeded");
+    }
+
+    @Override
+    public void changed(Balance balance) {
+      seen = balance;
+    }
   }
 
   static Attempt started(String requestId, int number) {

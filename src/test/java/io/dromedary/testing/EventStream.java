@@ -3,8 +3,10 @@ package io.dromedary.testing;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.zip.CRC32;
 import software.amazon.eventstream.HeaderValue;
 import software.amazon.eventstream.Message;
 
@@ -22,6 +24,14 @@ public final class EventStream {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     new Message(headers, json.getBytes(UTF_8)).encode(bytes);
     return bytes.toByteArray();
+  }
+
+  /** The first twelve bytes of a message, rightly summed, whatever they promise. */
+  public static byte[] prelude(int totalLength, int headersLength) {
+    ByteBuffer bytes = ByteBuffer.allocate(12).putInt(totalLength).putInt(headersLength);
+    CRC32 crc = new CRC32();
+    crc.update(bytes.array(), 0, 8);
+    return bytes.putInt((int) crc.getValue()).array();
   }
 
   /** Messages written like server-sent events: {@code event:} and {@code data:} lines, blank lines between. */

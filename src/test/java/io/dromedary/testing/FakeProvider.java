@@ -184,11 +184,9 @@ public final class FakeProvider implements AutoCloseable {
     }
   }
 
-  private static final Set<String> MISTRAL_FIELDS = Set.of("model", "messages", "temperature", "top_p", "max_tokens", "stream", "stop", "random_seed", "metadata", "response_format", "tools", "tool_choice",
-      "presence_penalty", "frequency_penalty", "n", "prediction", "parallel_tool_calls", "prompt_mode", "reasoning_effort", "guardrails", "prompt_cache_key", "safe_prompt");
-
   private final Speech speech;
-  private Set<String> fields;
+  /** Whose rules it goes by when strict. */
+  private String rules;
   private boolean usageUnasked;
   private final ServerSocket server;
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
@@ -216,7 +214,7 @@ public final class FakeProvider implements AutoCloseable {
 
   private FakeProvider(Speech speech, int port) {
     this.speech = speech;
-    this.fields = speech.fields();
+    this.rules = speech.name().toLowerCase(Locale.ROOT);
     try {
       this.server = new ServerSocket(port, 2_048, InetAddress.getLoopbackAddress());
     } catch (IOException e) {
@@ -261,10 +259,8 @@ public final class FakeProvider implements AutoCloseable {
       case "ollama" -> Speech.OLLAMA;
       default -> Speech.OPENAI;
     }, port);
-    if (provider.equals("mistral")) {
-      fake.fields = MISTRAL_FIELDS;
-      fake.usageUnasked = true;
-    }
+    fake.rules = provider;
+    fake.usageUnasked = provider.equals("mistral");
     return fake;
   }
 
@@ -365,7 +361,7 @@ public final class FakeProvider implements AutoCloseable {
     return this;
   }
 
-  /** Answers 400 to top-level fields that the real one does not know. */
+  /** Answers 400 to what the real one refuses, see {@link RequestRules}. */
   public FakeProvider strict() {
     this.strict = true;
     return this;
@@ -525,7 +521,7 @@ public final class FakeProvider implements AutoCloseable {
   private List<String> unknownFields(Call call) {
     List<String> unknown = new ArrayList<>();
     call.json().fieldNames().forEachRemaining(name -> {
-      if (!fields.contains(name)) {
+      if (!RequestRules.fields(rules).contains(name)) {
         unknown.add(name);
       }
     });
@@ -649,11 +645,11 @@ public final class FakeProvider implements AutoCloseable {
         return error(400, "the body is no JSON object");
       }
       boolean embeds = path.endsWith("/embeddings") || path.contains("/embeddings?") || path.endsWith(":batchEmbedContents") || path.equals("/api/embed") || path.endsWith("/invoke");
-      List<String> unknown = !strict ? List.of() : embeds ? EmbedRules.unknownFields(speech, fields == MISTRAL_FIELDS, call) : unknownFields(call);
+      List<String> unknown = !strict ? List.of() : embeds ? EmbedRules.unknownFields(speech, rules.equals("mistral"), call) : unknownFields(call);
       if (!unknown.isEmpty()) {
         return error(400, "Unknown parameter: '" + unknown.get(0) + "'.");
       }
-      String complaint = strict && speech == Speech.BEDROCK ? embeds ? EmbedRules.complaint(call) : ConverseRules.complaint(call.json()) : null;
+      String complaint = !strict ? null : !embeds ? RequestRules.complaint(rules, call.model(), call.json()) : speech == Speech.BEDROCK ? EmbedRules.complaint(call) : null;
       if (complaint != null) {
         return error(400, complaint);
       }

@@ -239,6 +239,18 @@ public final class Gateway implements AutoCloseable {
     return send(builder(path, headers).GET().build());
   }
 
+  /** Any method; without a body when it is empty. */
+  public Answer send(String method, String path, String body, String... headers) {
+    HttpRequest.BodyPublisher publisher = body.isEmpty() ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body);
+    HttpRequest.Builder builder = builder(path, headers).method(method, publisher);
+    return send((body.isEmpty() ? builder : builder.header("content-type", "application/json")).build());
+  }
+
+  /** With the admin token; a body makes it a POST. */
+  public Answer admin(String path, String... body) {
+    return send(body.length == 0 ? "GET" : "POST", path, body.length == 0 ? "" : body[0].replace('\'', '"'), "authorization", "Bearer " + adminToken());
+  }
+
   /** Without a thread of the caller. */
   public CompletableFuture<Answer> chatLater(JsonNode request, String... headers) {
     long begun = System.nanoTime();

@@ -136,7 +136,7 @@ enum Speech {
 
     @Override ObjectNode error(int status, String message) {
       ObjectNode json = Json.object();
-      json.putObject("error").put("code", String.valueOf(status)).put("message", message);
+      json.putObject("error").put("code", status == 404 ? "DeploymentNotFound" : String.valueOf(status)).put("message", message);
       return json;
     }
 

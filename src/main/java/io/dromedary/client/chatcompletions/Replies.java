@@ -1,6 +1,7 @@
 package io.dromedary.client.chatcompletions;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Bill;
 import io.dromedary.catalog.Candidates;
@@ -33,12 +34,17 @@ public final class Replies {
   public Reply chat(ChatRequest request, Answer answer, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Bill bill) {
     Map<String, String> headers = headers(request, candidates, recall, bill);
     if (answer instanceof ChatResponse whole) {
-      return request.stream() ? new Reply.Streamed(headers, AnswerReplay.stream(whole), request.wantsUsage()) : new Reply.Whole(200, headers, JSON, Json.bytes(whole.json()));
+      return request.stream() ? new Reply.Streamed(headers, AnswerReplay.stream(whole), request.wantsUsage()) : new Reply.Whole(200, headers, JSON, request.call() == null ? Json.bytes(whole.json()) : named(request, whole));
     }
     if (answer instanceof KeptResponse kept) {
-      return request.stream() ? new Reply.Streamed(headers, AnswerReplay.stream(kept.parsed()), request.wantsUsage()) : new Reply.Whole(200, headers, JSON, kept.bytes());
+      return request.stream() ? new Reply.Streamed(headers, AnswerReplay.stream(kept.parsed()), request.wantsUsage()) : new Reply.Whole(200, headers, JSON, request.call() == null ? kept.bytes() : named(request, kept.parsed()));
     }
     return new Reply.Streamed(headers, (ChatStream) answer, request.wantsUsage());
+  }
+
+  /** An agent's answer says by which id its interaction is logged, beside the header. */
+  private static byte[] named(ChatRequest request, ChatResponse whole) {
+    return Json.bytes(((ObjectNode) Json.object().setAll(whole.json())).put("request_id", request.id()));
   }
 
   /** Vectors, in the encoding that was asked for. */
@@ -57,6 +63,13 @@ public final class Replies {
   /** Any JSON that is not a chat answer: lists, reports, explanations. */
   public Reply json(JsonNode json, @Nullable String requestId) {
     return new Reply.Whole(200, id(requestId), JSON, Json.bytes(json));
+  }
+
+  /** What an admin request with the same idempotency key was answered before. */
+  public Reply kept(int status, byte[] body, @Nullable String requestId) {
+    Map<String, String> headers = id(requestId);
+    headers.put("idempotent-replayed", "true");
+    return new Reply.Whole(status, headers, JSON, body);
   }
 
   /** An error, in OpenAI's shape with all four keys; says nothing but what the {@link Problem} says. */

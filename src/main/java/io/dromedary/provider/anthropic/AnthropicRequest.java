@@ -9,14 +9,17 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.CallIds;
+import io.dromedary.provider.ClaudeRules;
 import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
 import io.dromedary.provider.JsonText;
+import io.dromedary.provider.ToolNames;
 import io.dromedary.provider.WireFormat.Outgoing;
-import java.math.BigDecimal;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +31,7 @@ final class AnthropicRequest {
   private static final Set<String> IMAGE_TYPES = Set.of("image/jpeg", "image/png", "image/gif", "image/webp");
   private static final long DEFAULT_MAX_TOKENS = 8_192;
   private static final long DEFAULT_MAX_TOKENS_UNLISTED = 4_096;
-  private static final int MIN_THINKING_BUDGET = 1_024;
+  private static final int MOST_CACHE_MARKS = 4;
 
   private final ChatRequest request;
   private final Model model;
@@ -37,13 +40,13 @@ final class AnthropicRequest {
   private final ArrayNode system = Json.array();
   private final ArrayNode turns = Json.array();
   private final DroppedParams dropped = new DroppedParams();
-  private final ToolIds ids = new ToolIds();
-  private final boolean noSampling;
+  private final CallIds ids = new CallIds("");
 
   /** The content of the open turn, its role, and how many tool results it begins with. */
   private ArrayNode turn = Json.array();
   private String role = "";
   private int results;
+  private int cacheMarks;
   /** True while the tool loop since the last user text has a call without its thinking block, which a thinking budget would need. */
   private boolean thinkingLost;
   /** Names of the tools that the history calls, null while there are none. */
@@ -53,7 +56,6 @@ final class AnthropicRequest {
     this.request = request;
     this.model = model;
     in = request.json();
-    noSampling = "none".equals(model.traits().get("sampling"));
   }
 
   Outgoing write() {
@@ -67,25 +69,18 @@ final class AnthropicRequest {
       out.set("system", system);
     }
     out.set("messages", turns);
-    boolean thinking = thinking(maxTokens, forcedTool);
-    sampling(thinking);
+    thinkingAndSampling(maxTokens, forcedTool);
     stop();
     extras();
     if (request.stream()) {
       out.put("stream", true);
     }
     for (Map.Entry<String, JsonNode> field : in.properties()) {
-      if (!KNOWN.contains(field.getKey()) && saysSomething(field.getKey(), field.getValue())) {
+      if (!KNOWN.contains(field.getKey()) && ClaudeRules.saysSomething(field.getKey(), field.getValue())) {
         dropped.add(field.getKey());
       }
     }
     return new Outgoing("/v1/messages", Json.bytes(out), dropped.names());
-  }
-
-  /** False for what leaves things as they are without the field, too. */
-  private static boolean saysSomething(String name, JsonNode value) {
-    boolean noPenalty = name.endsWith("_penalty") && value.isNumber() && value.decimalValue().signum() == 0;
-    return !(noPenalty || value.isNull() || value.isBoolean() && !value.booleanValue() || value.isContainerNode() && value.isEmpty());
   }
 
   private void refuseWhatCannotBeDone() {
@@ -236,7 +231,7 @@ final class AnthropicRequest {
   private void assistant(JsonNode message, int i) {
     ArrayNode blocks = Json.array();
     boolean thought = false;
-    for (JsonNode block : message.path("thinking_blocks")) {
+    for (JsonNode block : JsonText.thinkingBlocks(message)) {
       boolean signed = "thinking".equals(block.path("type").asText()) && !block.path("signature").asText("").isEmpty();
       if (signed) {
         blocks.addObject().put("type", "thinking").put("thinking", block.path("thinking").asText("")).put("signature", block.path("signature").textValue());
@@ -254,7 +249,7 @@ final class AnthropicRequest {
     for (int c = 0; c < calls.size(); c++) {
       JsonNode call = calls.path(c);
       JsonNode function = call.path("function");
-      String name = function.path("name").asText("");
+      String name = ToolNames.clean(function.path("name").asText(""));
       if (name.isEmpty()) {
         String where = "messages[" + i + "].tool_calls[" + c + "].function.name";
         throw Problem.badField(where, "`" + where + "` is missing; " + model.id() + " takes function calls only");
@@ -305,6 +300,7 @@ final class AnthropicRequest {
         switch (part.path("type").asText("text")) {
           case "text" -> text(blocks, part.path("text").asText(""), part);
           case "refusal" -> text(blocks, part.path("refusal").asText(""), part);
+          case "thinking", "redacted_thinking" -> { } // said before
           default -> throw unknownPart(part, i, j);
         }
       }
@@ -316,13 +312,13 @@ final class AnthropicRequest {
     }
   }
 
-  private static void text(ArrayNode blocks, String text, @Nullable JsonNode part) {
+  private void text(ArrayNode blocks, String text, @Nullable JsonNode part) {
     if (!text.isBlank()) {
       keep(blocks, Json.object().put("type", "text").put("text", text), part);
     }
   }
 
-  private static void keep(ArrayNode blocks, ObjectNode block, @Nullable JsonNode part) {
+  private void keep(ArrayNode blocks, ObjectNode block, @Nullable JsonNode part) {
     if (part != null) {
       keepCacheControl(part, block);
     }
@@ -330,15 +326,20 @@ final class AnthropicRequest {
   }
 
   /** A mark on the message stands for one on its last block. */
-  private static void cacheControl(JsonNode message, ArrayNode blocks) {
+  private void cacheControl(JsonNode message, ArrayNode blocks) {
     if (!blocks.isEmpty() && blocks.get(blocks.size() - 1) instanceof ObjectNode last && !last.has("cache_control")) {
       keepCacheControl(message, last);
     }
   }
 
-  private static void keepCacheControl(JsonNode from, ObjectNode to) {
+  private void keepCacheControl(JsonNode from, ObjectNode to) {
     JsonNode mark = from.get("cache_control");
     if (mark != null && mark.isObject()) {
+      if (cacheMarks == MOST_CACHE_MARKS) {
+        dropped.add("cache_control");
+        return;
+      }
+      cacheMarks++;
       to.set("cache_control", mark);
     }
   }
@@ -468,97 +469,25 @@ final class AnthropicRequest {
     return out.get("output_config") instanceof ObjectNode config ? config : out.putObject("output_config");
   }
 
-  /** @return true if the model will think, which forbids sampling parameters */
-  private boolean thinking(long maxTokens, boolean forcedTool) {
-    JsonNode own = in.path("thinking");
-    if (own.isObject()) {
-      out.set("thinking", own);
-      return !"disabled".equals(own.path("type").asText());
+  /** Tells the model how to think, and samples as it may then. */
+  private void thinkingAndSampling(long maxTokens, boolean forcedTool) {
+    ClaudeRules.Thinking how = ClaudeRules.thinking(request, model, new ClaudeRules.Setting(OptionalLong.of(maxTokens), forcedTool, thinkingLost, "assistant".equals(role)), dropped);
+    out.put("max_tokens", how.maxTokens().orElse(maxTokens));
+    if (how.thinking() != null) {
+      out.set("thinking", how.thinking());
     }
-    String effort = in.path("reasoning_effort").asText("");
-    if (effort.isEmpty() || in.path("reasoning_effort").isNull()) {
-      return false;
+    if (!how.effort().isEmpty()) {
+      outputConfig().put("effort", how.effort());
     }
-    String kind = model.traits().getOrDefault("reasoning", "");
-    boolean thinks = kind.equals("adaptive") || kind.equals("budget");
-    if (effort.equals("none")) {
-      if (thinks && "false".equals(model.traits().get("reasoning_off"))) {
-        dropped.add("reasoning_effort");
-      } else if (thinks) {
-        out.putObject("thinking").put("type", "disabled");
-      }
-      return false;
-    }
-    if (kind.equals("adaptive")) {
-      outputConfig().put("effort", effort.equals("minimal") ? "low" : effort);
-      if (forcedTool) {
-        return false;
-      }
-      out.putObject("thinking").put("type", "adaptive");
-      return true;
-    }
-    if (!thinks || forcedTool || thinkingLost) {
-      dropped.add("reasoning_effort");
-      return false;
-    }
-    long budget = budget(effort);
-    if (request.maxOutputTokens().isEmpty()) {
-      long room = model.maxOutputTokens() > 0 ? model.maxOutputTokens() : Long.MAX_VALUE;
-      maxTokens = Math.min(room, maxTokens + budget);
-      out.put("max_tokens", maxTokens);
-    }
-    // half of the room stays for the answer
-    budget = Math.min(budget, Math.max(MIN_THINKING_BUDGET, maxTokens / 2));
-    if (budget >= maxTokens) {
-      dropped.add("reasoning_effort");
-      return false;
-    }
-    out.putObject("thinking").put("type", "enabled").put("budget_tokens", budget);
-    return true;
+    ClaudeRules.Sampling sampling = ClaudeRules.sampling(in, model, how.on(), dropped);
+    set("temperature", sampling.temperature());
+    set("top_p", sampling.topP());
+    set("top_k", sampling.topK());
   }
 
-  private static long budget(String effort) {
-    return switch (effort) {
-      case "minimal" -> MIN_THINKING_BUDGET;
-      case "low" -> 2_048;
-      case "medium" -> 8_192;
-      case "high" -> 16_384;
-      default -> 32_768;
-    };
-  }
-
-  private void sampling(boolean thinking) {
-    JsonNode temperature = in.path("temperature");
-    JsonNode topP = in.path("top_p");
-    JsonNode topK = in.path("top_k");
-    boolean exclusive = "exclusive".equals(model.traits().get("sampling"));
-    boolean temperatureSent = false;
-    if (temperature.isNumber()) {
-      if (!noSampling && !thinking) {
-        if (temperature.decimalValue().compareTo(BigDecimal.ONE) > 0) {
-          out.put("temperature", 1);
-        } else {
-          out.set("temperature", temperature);
-        }
-        temperatureSent = true;
-      } else if (temperature.decimalValue().compareTo(BigDecimal.ONE) != 0) {
-        dropped.add("temperature");
-      }
-    }
-    if (topP.isNumber()) {
-      boolean refused = noSampling || exclusive && temperatureSent || thinking && topP.doubleValue() < 0.95;
-      if (!refused) {
-        out.set("top_p", topP);
-      } else if (topP.decimalValue().compareTo(BigDecimal.ONE) != 0) {
-        dropped.add("top_p");
-      }
-    }
-    if (topK.isNumber()) {
-      if (noSampling || thinking) {
-        dropped.add("top_k");
-      } else {
-        out.set("top_k", topK);
-      }
+  private void set(String name, @Nullable JsonNode value) {
+    if (value != null) {
+      out.set(name, value);
     }
   }
 

@@ -9,12 +9,14 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.provider.CallIds;
+import io.dromedary.provider.ClaudeRules;
 import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
 import io.dromedary.provider.JsonText;
 import io.dromedary.provider.ModelPath;
+import io.dromedary.provider.ToolNames;
 import io.dromedary.provider.WireFormat.Outgoing;
-import java.math.BigDecimal;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +34,6 @@ final class BedrockRequest {
   private static final String NO_CALLS = "Answer in words; do not call a tool.";
   /** Converse takes no blank text, and a tool result must say something. */
   private static final String NO_OUTPUT = "(no output)";
-  private static final int MIN_THINKING_BUDGET = 1_024;
   private static final int MOST_CACHE_POINTS = 4;
   private static final int MAX_METADATA = 256;
 
@@ -44,9 +45,8 @@ final class BedrockRequest {
   private final ArrayNode system = Json.array();
   private final ArrayNode turns = Json.array();
   private final DroppedParams dropped = new DroppedParams();
-  private final ToolUseIds ids = new ToolUseIds();
+  private final CallIds ids = new CallIds(".:");
   private final boolean claude;
-  private final boolean noSampling;
 
   /** The content of the open turn, its role, and how many blocks of tool results it begins with. */
   private ArrayNode turn = Json.array();
@@ -65,7 +65,6 @@ final class BedrockRequest {
     this.model = model;
     in = request.json();
     claude = model.name().contains("anthropic.");
-    noSampling = "none".equals(model.traits().get("sampling"));
   }
 
   /** @param prefix goes before the model's name */
@@ -79,10 +78,7 @@ final class BedrockRequest {
     }
     out.set("messages", turns);
     ObjectNode inference = Json.object();
-    OptionalLong maxTokens = maxTokens();
-    maxTokens.ifPresent(most -> inference.put("maxTokens", most));
-    boolean thinking = thinking(inference, maxTokens, forcedTool);
-    sampling(inference, thinking);
+    thinkingAndSampling(inference, forcedTool);
     stop(inference);
     if (!inference.isEmpty()) {
       out.set("inferenceConfig", inference);
@@ -92,17 +88,11 @@ final class BedrockRequest {
       out.set("additionalModelRequestFields", more);
     }
     for (Map.Entry<String, JsonNode> field : in.properties()) {
-      if (!KNOWN.contains(field.getKey()) && saysSomething(field.getKey(), field.getValue())) {
+      if (!KNOWN.contains(field.getKey()) && ClaudeRules.saysSomething(field.getKey(), field.getValue())) {
         dropped.add(field.getKey());
       }
     }
     return new Outgoing("/model/" + ModelPath.segment(prefix + model.name()) + (request.stream() ? "/converse-stream" : "/converse"), Json.bytes(out), dropped.names());
-  }
-
-  /** False for what leaves things as they are without the field, too. */
-  private static boolean saysSomething(String name, JsonNode value) {
-    boolean noPenalty = name.endsWith("_penalty") && value.isNumber() && value.decimalValue().signum() == 0;
-    return !(noPenalty || value.isNull() || value.isBoolean() && !value.booleanValue() || value.isContainerNode() && value.isEmpty());
   }
 
   private void refuseWhatCannotBeDone() {
@@ -223,7 +213,7 @@ final class BedrockRequest {
   private void assistant(JsonNode message, int i) {
     ArrayNode blocks = Json.array();
     boolean thought = false;
-    for (JsonNode block : message.path("thinking_blocks")) {
+    for (JsonNode block : claude ? JsonText.thinkingBlocks(message) : List.<JsonNode>of()) {
       boolean signed = "thinking".equals(block.path("type").asText()) && !block.path("signature").asText("").isEmpty();
       if (signed) {
         blocks.addObject().putObject("reasoningContent").putObject("reasoningText").put("text", block.path("thinking").asText("")).put("signature", block.path("signature").asText());
@@ -240,7 +230,7 @@ final class BedrockRequest {
     JsonNode calls = message.path("tool_calls");
     for (int c = 0; c < calls.size(); c++) {
       JsonNode call = calls.path(c);
-      String name = call.path("function").path("name").asText("");
+      String name = ToolNames.clean(call.path("function").path("name").asText(""));
       if (name.isEmpty()) {
         String where = "messages[" + i + "].tool_calls[" + c + "].function.name";
         throw Problem.badField(where, "`" + where + "` is missing; " + model.id() + " takes function calls only");
@@ -299,6 +289,7 @@ final class BedrockRequest {
         switch (part.path("type").asText("text")) {
           case "text" -> text(blocks, part.path("text").asText(""));
           case "refusal" -> text(blocks, part.path("refusal").asText(""));
+          case "thinking", "redacted_thinking" -> { } // said before
           default -> throw unknownPart(part, i, j);
         }
         if (blocks.size() > before) {
@@ -492,100 +483,43 @@ final class BedrockRequest {
     return configured == null ? OptionalLong.empty() : OptionalLong.of(Math.min(Long.parseLong(configured) + budget.asLong(0), limit));
   }
 
-  /** @return true if the model will think, which forbids sampling parameters */
-  private boolean thinking(ObjectNode inference, OptionalLong maxTokens, boolean forcedTool) {
-    JsonNode own = in.path("thinking");
-    String effort = in.path("reasoning_effort").isTextual() ? in.path("reasoning_effort").textValue() : "";
-    String kind = claude ? model.traits().getOrDefault("reasoning", "") : "";
-    boolean thinks = kind.equals("adaptive") || kind.equals("budget");
-    if (own.isObject()) {
-      boolean off = "disabled".equals(own.path("type").asText());
-      if (!claude || forcedTool && !off) {
-        dropped.add("thinking");
-        return false;
-      }
-      more.set("thinking", own);
-      return !off;
+  /** Tells the model how to think, and samples as it may then. */
+  private void thinkingAndSampling(ObjectNode inference, boolean forcedTool) {
+    OptionalLong maxTokens = maxTokens();
+    ClaudeRules.Thinking how = thinking(new ClaudeRules.Setting(maxTokens, forcedTool, thinkingLost, "assistant".equals(role)));
+    how.maxTokens().ifPresent(most -> inference.put("maxTokens", most));
+    if (how.thinking() != null) {
+      more.set("thinking", how.thinking());
     }
-    if (effort.isEmpty()) {
-      return false;
+    if (!how.effort().isEmpty()) {
+      more.putObject("output_config").put("effort", how.effort());
     }
-    if (effort.equals("none")) {
-      if (thinks && "false".equals(model.traits().get("reasoning_off"))) {
-        dropped.add("reasoning_effort");
-      } else if (thinks) {
-        more.putObject("thinking").put("type", "disabled");
-      }
-      return false;
+    ClaudeRules.Sampling sampling = ClaudeRules.sampling(in, model, how.on(), dropped);
+    set(inference, "temperature", sampling.temperature());
+    set(inference, "topP", sampling.topP());
+    if (claude) {
+      set(more, "top_k", sampling.topK());
+    } else if (sampling.topK() != null) {
+      dropped.add("top_k");
     }
-    if (!thinks || forcedTool || kind.equals("budget") && thinkingLost) {
-      dropped.add("reasoning_effort");
-      return false;
-    }
-    if (kind.equals("adaptive")) {
-      more.putObject("thinking").put("type", "adaptive");
-      more.putObject("output_config").put("effort", effort.equals("minimal") ? "low" : effort);
-      return true;
-    }
-    long limit = model.maxOutputTokens() > 0 ? model.maxOutputTokens() : Long.MAX_VALUE;
-    long budget = budget(effort);
-    long most = maxTokens.orElse(4_096);
-    if (request.maxOutputTokens().isEmpty()) {
-      most = Math.min(limit, most + budget);
-    }
-    // half of the room stays for the answer
-    budget = Math.min(budget, Math.max(MIN_THINKING_BUDGET, most / 2));
-    if (budget >= most) {
-      dropped.add("reasoning_effort");
-      return false;
-    }
-    inference.put("maxTokens", most);
-    more.putObject("thinking").put("type", "enabled").put("budget_tokens", budget);
-    return true;
   }
 
-  private static long budget(String effort) {
-    return switch (effort) {
-      case "minimal" -> MIN_THINKING_BUDGET;
-      case "low" -> 2_048;
-      case "medium" -> 8_192;
-      case "high" -> 16_384;
-      default -> 32_768;
-    };
+  private ClaudeRules.Thinking thinking(ClaudeRules.Setting setting) {
+    if (claude) {
+      return ClaudeRules.thinking(request, model, setting, dropped);
+    }
+    for (String field : List.of("thinking", "reasoning_effort")) {
+      JsonNode asked = in.path(field);
+      if (asked.isObject() && !"disabled".equals(asked.path("type").asText()) || asked.isTextual() && !"none".equals(asked.textValue())) {
+        dropped.add(field);
+      }
+    }
+    return new ClaudeRules.Thinking(null, "", setting.maxTokens(), false);
   }
 
-  private void sampling(ObjectNode inference, boolean thinking) {
-    JsonNode temperature = in.path("temperature");
-    JsonNode topP = in.path("top_p");
-    JsonNode topK = in.path("top_k");
-    boolean exclusive = "exclusive".equals(model.traits().get("sampling"));
-    boolean temperatureSent = false;
-    if (temperature.isNumber()) {
-      if (!noSampling && !thinking) {
-        if (temperature.decimalValue().compareTo(BigDecimal.ONE) > 0) {
-          inference.put("temperature", 1);
-        } else {
-          inference.set("temperature", temperature);
-        }
-        temperatureSent = true;
-      } else if (temperature.decimalValue().compareTo(BigDecimal.ONE) != 0) {
-        dropped.add("temperature");
-      }
-    }
-    if (topP.isNumber()) {
-      boolean refused = noSampling || exclusive && temperatureSent || thinking && topP.doubleValue() < 0.95;
-      if (!refused) {
-        inference.set("topP", topP);
-      } else if (topP.decimalValue().compareTo(BigDecimal.ONE) != 0) {
-        dropped.add("top_p");
-      }
-    }
-    if (topK.isNumber()) {
-      if (noSampling || thinking || !claude) {
-        dropped.add("top_k");
-      } else {
-        more.set("top_k", topK);
-      }
+  private static void set(ObjectNode into, String name, @Nullable JsonNode value) {
+    if (value != null) {
+      into.set(name, value);
     }
   }
 

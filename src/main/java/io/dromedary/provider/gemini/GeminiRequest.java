@@ -13,6 +13,7 @@ import io.dromedary.provider.DroppedParams;
 import io.dromedary.provider.InlineData;
 import io.dromedary.provider.JsonText;
 import io.dromedary.provider.ModelPath;
+import io.dromedary.provider.ToolNames;
 import io.dromedary.provider.WireFormat.Outgoing;
 import java.util.ArrayList;
 import java.util.List;
@@ -224,7 +225,7 @@ final class GeminiRequest {
     JsonNode toolCalls = message.path("tool_calls");
     for (int c = 0; c < toolCalls.size(); c++) {
       JsonNode call = toolCalls.path(c);
-      String name = GeminiNames.toGemini(call.path("function").path("name").asText(""));
+      String name = GeminiNames.toGemini(ToolNames.clean(call.path("function").path("name").asText("")));
       if (name.isEmpty()) {
         String where = "messages[" + i + "].tool_calls[" + c + "].function.name";
         throw Problem.badField(where, "`" + where + "` is missing; " + model.id() + " takes function calls only");
@@ -324,6 +325,7 @@ final class GeminiRequest {
       switch (part.path("type").asText("text")) {
         case "text" -> text(said, part.path("text").asText(""));
         case "refusal" -> text(said, part.path("refusal").asText(""));
+        case "thinking", "redacted_thinking" -> { } // another provider's
         default -> throw unknownPart(part, i, j);
       }
     }

@@ -197,6 +197,9 @@ public final class OllamaChat implements WireFormat {
       ObjectNode own = messages.addObject();
       own.put("role", "developer".equals(role) ? "system" : "function".equals(role) ? "tool" : role);
       content(message.path("content"), own, i);
+      if (message.path("refusal").isTextual() && own.path("content").asText().isEmpty()) {
+        own.set("content", message.get("refusal"));
+      }
       if (message.path("reasoning_content").isTextual()) {
         own.set("thinking", message.get("reasoning_content"));
       }
@@ -232,6 +235,7 @@ public final class OllamaChat implements WireFormat {
           images = images == null ? own.putArray("images") : images;
           images.add(base64(part.path("image_url"), position));
         }
+        case "thinking", "redacted_thinking" -> { } // another provider's
         default -> throw Problem.badField("messages[" + position + "].content", "a content part of type `" + Problem.clip(type) + "` cannot be sent to ollama; it takes `text` and `image_url`");
       }
     }
@@ -316,7 +320,24 @@ public final class OllamaChat implements WireFormat {
       return null;
     }
     ObjectNode logprobs = Json.object();
-    logprobs.set("content", tokens);
+    ArrayNode content = logprobs.putArray("content");
+    for (JsonNode token : tokens) {
+      if (token instanceof ObjectNode known) {
+        // both are required by OpenAI's schema
+        if (!known.has("bytes")) {
+          known.putNull("bytes");
+        }
+        if (!known.path("top_logprobs").isArray()) {
+          known.putArray("top_logprobs");
+        }
+        for (JsonNode other : known.path("top_logprobs")) {
+          if (other instanceof ObjectNode alternative && !alternative.has("bytes")) {
+            alternative.putNull("bytes");
+          }
+        }
+        content.add(known);
+      }
+    }
     logprobs.putNull("refusal");
     return logprobs;
   }

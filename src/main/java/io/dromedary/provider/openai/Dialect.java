@@ -16,9 +16,9 @@ public enum Dialect {
       Quirk.ONE_CHOICE, Quirk.SCHEMA_ONLY_ALONE, Quirk.STRICT_MESSAGES, Quirk.PLAIN_PARTS),
   MISTRAL(Integer.MAX_VALUE, Set.of("model", "messages", "temperature", "top_p", "max_tokens", "stream", "stop", "random_seed", "metadata", "response_format", "tools", "tool_choice", "presence_penalty",
       "frequency_penalty", "n", "prediction", "parallel_tool_calls", "prompt_mode", "reasoning_effort", "guardrails", "prompt_cache_key", "safe_prompt"),
-      Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.USAGE_UNASKED, Quirk.STRICT_MESSAGES, Quirk.PLAIN_PARTS, Quirk.MISTRAL_TURNS, Quirk.NO_FUNCTIONS),
+      Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.USAGE_UNASKED, Quirk.STRICT_MESSAGES, Quirk.PLAIN_PARTS, Quirk.MISTRAL_TURNS, Quirk.NO_FUNCTIONS, Quirk.NO_EMPTY_ANSWERS),
   DEEPSEEK(16, null, Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.ONE_CHOICE, Quirk.NO_SCHEMA, Quirk.NO_FUNCTIONS, Quirk.PLAIN_PARTS, Quirk.TAKES_REASONING,
-      Quirk.TEXT_CONTENT),
+      Quirk.TEXT_CONTENT, Quirk.NO_EMPTY_ANSWERS),
   OPENROUTER(4, null, Quirk.ONE_CHOICE, Quirk.ROUTES, Quirk.TAKES_REASONING),
   ROUTELLM(4, null, Quirk.NO_DEVELOPER, Quirk.MAX_TOKENS, Quirk.ROUTES),
   /** Any other server that says it is OpenAI-compatible, such as vLLM or LM Studio. */
@@ -49,6 +49,8 @@ public enum Dialect {
     PLAIN_PARTS,
     /** Takes content as one text, not as a list of text parts. */
     TEXT_CONTENT,
+    /** Refuses a past answer that has neither text nor calls. */
+    NO_EMPTY_ANSWERS,
     /** Takes past reasoning back. */
     TAKES_REASONING,
     /** Mistral's rules for turns, tool call ids, seeds and choices of tools. */

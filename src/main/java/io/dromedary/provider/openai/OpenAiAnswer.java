@@ -12,6 +12,7 @@ import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usage;
 import io.dromedary.chat.UsageJson;
 import io.dromedary.provider.CanonicalAnswer;
+import io.dromedary.provider.JsonText;
 import io.dromedary.provider.Spoken;
 import io.dromedary.provider.openai.Dialect.Quirk;
 import java.io.IOException;
@@ -49,11 +50,15 @@ final class OpenAiAnswer {
       usage = OpenAiUsage.read(json.path("x_groq").path("usage"));
     }
     json.remove(ANSWER_EXTRAS);
+    boolean bareJson = OpenAiChat.wantsBareJson(dialect, request);
     for (int i = 0; i < choices.size(); i++) {
       if (!(choices.get(i) instanceof ObjectNode choice)) {
         throw new IOException("provider `" + model.provider() + "` answered a choice that is no object");
       }
       choice(model, choice, i, request);
+      if (bareJson && choice.path("message").path("content").isTextual()) {
+        ((ObjectNode) choice.get("message")).put("content", JsonText.unfenced(choice.path("message").path("content").textValue()));
+      }
     }
     if (usage == null) {
       usage = Spoken.usage(request, choices);
@@ -122,7 +127,7 @@ final class OpenAiAnswer {
   /** OpenAI's arguments are JSON in a string; some send the object itself. */
   static void argumentsAsText(ObjectNode function, String whenAbsent) {
     JsonNode arguments = function.get("arguments");
-    if (arguments == null || arguments.isNull()) {
+    if (arguments == null || arguments.isNull() || arguments.isTextual() && arguments.textValue().isBlank() && !whenAbsent.isEmpty()) {
       function.put("arguments", whenAbsent);
     } else if (!arguments.isTextual()) {
       function.put("arguments", Json.text(arguments));

@@ -3,6 +3,7 @@ package io.dromedary.provider.openai;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Capability;
 import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
@@ -106,6 +107,7 @@ public final class OpenAiChat implements WireFormat {
   public Outgoing write(ChatRequest request, Model model) {
     ObjectNode body = request.forProvider();
     List<String> dropped = new ArrayList<>(0);
+    withoutNulls(body);
     body.put("model", model.name());
     streaming(body);
     outputLimit(body, model);
@@ -118,6 +120,7 @@ public final class OpenAiChat implements WireFormat {
         dropSampling(body, dropped);
       }
     }
+    effort(body, model, dropped);
     if (dialect == Dialect.MISTRAL) {
       mistral(body);
     }
@@ -126,6 +129,11 @@ public final class OpenAiChat implements WireFormat {
     }
     if (dialect == Dialect.DEEPSEEK) {
       drop(body, DEEPSEEK_IGNORES, dropped);
+      if ("none".equals(body.path("reasoning_effort").asText())) {
+        // it thinks unless it is told not to, and in these words only
+        body.remove("reasoning_effort");
+        body.putObject("thinking").put("type", "disabled");
+      }
     }
     ArrayNode messages = new Messages(dialect, model, dropped).of(request.messages());
     responseFormat(body, messages, dropped);
@@ -139,6 +147,11 @@ public final class OpenAiChat implements WireFormat {
       onlyKnown(body, dialect.fields, dropped);
     }
     return new Outgoing(path("/chat/completions", model), Json.bytes(body), dropped.isEmpty() ? List.of() : dropped);
+  }
+
+  /** A null is a field left out; not everybody knows. */
+  private static void withoutNulls(ObjectNode body) {
+    body.properties().removeIf(field -> field.getValue().isNull());
   }
 
   private void streaming(ObjectNode body) {
@@ -255,6 +268,32 @@ public final class OpenAiChat implements WireFormat {
         fields.remove();
       }
     }
+  }
+
+  /** How much to think, in words that the model knows; a model that does not think answers 400 to being told how. */
+  private void effort(ObjectNode body, Model model, List<String> dropped) {
+    JsonNode effort = body.path("reasoning_effort");
+    if (!effort.isTextual() || dialect.has(Quirk.ROUTES) || dialect == Dialect.COMPATIBLE) {
+      return;
+    }
+    if (model.listed() && !model.can(Capability.REASONING)) {
+      body.remove("reasoning_effort");
+      if (!"none".equals(effort.textValue())) {
+        dropped.add("reasoning_effort");
+      }
+    } else if (dialect == Dialect.GROQ) {
+      boolean switched = model.name().contains("qwen");
+      body.put("reasoning_effort", switched ? "none".equals(effort.textValue()) ? "none" : "default" : switch (effort.textValue()) {
+        case "none", "minimal" -> "low";
+        case "xhigh", "max" -> "high";
+        default -> effort.textValue();
+      });
+    }
+  }
+
+  /** True where JSON is asked for by words alone, so that the model may put a fence around it. */
+  static boolean wantsBareJson(Dialect dialect, ChatRequest request) {
+    return dialect.has(Quirk.SCHEMA_ONLY_ALONE) && "json_schema".equals(request.json().path("response_format").path("type").asText()) && request.json().path("tools").size() > 0;
   }
 
   private static void mistral(ObjectNode body) {

@@ -108,7 +108,7 @@ public final class OpenAiErrors {
     if ("DeploymentNotFound".equals(code) || "invalid_model".equals(code) || "model_decommissioned".equals(code)) {
       return "model_not_found";
     }
-    if (code == null && (status == 400 || status == 404 || status == 422 || status == 200)) {
+    if ((code == null || "invalid_request_error".equals(code)) && (status == 400 || status == 404 || status == 422 || status == 200)) {
       boolean model = text.contains("model");
       if (model && (text.contains("not exist") || text.contains("not found") || text.contains("invalid model") || text.contains("not a valid model"))) {
         return "model_not_found";

@@ -7,10 +7,12 @@ import io.dromedary.catalog.Model;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usage;
+import io.dromedary.provider.BareJsonStream;
 import io.dromedary.provider.CanonicalAnswer;
 import io.dromedary.provider.StreamDecoder;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,16 +26,25 @@ final class OpenAiStream implements StreamDecoder {
   private static final class Choice {
     boolean begun;
     boolean finished;
+    /** Takes fences off, null where JSON comes bare by itself or none was asked for. */
+    final @Nullable BareJsonStream bareJson;
     /** Ids of the calls begun, by our index. */
     final List<String> calls = new ArrayList<>(0);
+    /** Our indexes of the calls whose arguments have not come yet. */
+    final BitSet silent = new BitSet(4);
     /** Provider's index to ours. */
     final Map<Integer, Integer> indexes = new HashMap<>(2);
+
+    Choice(boolean wantsBareJson) {
+      bareJson = wantsBareJson ? new BareJsonStream() : null;
+    }
   }
 
   private final Dialect dialect;
   private final ChatRequest request;
   private final Model model;
   private final int expectedChoices;
+  private final boolean wantsBareJson;
   private final List<Choice> choices = new ArrayList<>(1);
   private String id = "";
   private long created;
@@ -46,6 +57,7 @@ final class OpenAiStream implements StreamDecoder {
     this.request = request;
     this.model = model;
     this.expectedChoices = Math.max(1, request.json().path("n").asInt(1));
+    this.wantsBareJson = OpenAiChat.wantsBareJson(dialect, request);
   }
 
   @Override
@@ -97,6 +109,7 @@ final class OpenAiStream implements StreamDecoder {
   private List<ObjectNode> canonical(ObjectNode chunk, JsonNode all) throws IOException {
     identify(chunk);
     ObjectNode finish = null;
+    ObjectNode arguments = null;
     for (int i = 0; i < all.size(); i++) {
       if (!(all.get(i) instanceof ObjectNode choice)) {
         throw new IOException("provider `" + model.provider() + "` streamed a choice that is no object");
@@ -109,7 +122,7 @@ final class OpenAiStream implements StreamDecoder {
         throw new IOException("provider `" + model.provider() + "` streamed choice " + index);
       }
       while (choices.size() <= index) {
-        choices.add(new Choice());
+        choices.add(new Choice(wantsBareJson));
       }
       Choice state = choices.get(index);
       boolean over = state.finished;
@@ -124,8 +137,28 @@ final class OpenAiStream implements StreamDecoder {
         }
         ((ArrayNode) finish.get("choices")).add(end);
       }
+      if (state.finished && !state.silent.isEmpty()) {
+        if (arguments == null) {
+          arguments = likeness(chunk);
+        }
+        ((ArrayNode) arguments.get("choices")).add(emptyArguments(index, state));
+      }
+    }
+    if (arguments != null) {
+      // a call without any arguments has empty ones, and they come before its finish
+      return finish == null ? List.of(arguments, chunk) : List.of(chunk, arguments, finish);
     }
     return finish == null ? List.of(chunk) : List.of(chunk, finish);
+  }
+
+  private static ObjectNode emptyArguments(int index, Choice state) {
+    ObjectNode choice = Json.object().put("index", index);
+    ArrayNode calls = choice.putObject("delta").putArray("tool_calls");
+    for (int call = state.silent.nextSetBit(0); call >= 0; call = state.silent.nextSetBit(call + 1)) {
+      calls.addObject().put("index", call).putObject("function").put("arguments", "{}");
+    }
+    state.silent.clear();
+    return choice.putNull("logprobs").putNull("finish_reason");
   }
 
   /** A chunk that only carried usage, a repeated role or nulls. */
@@ -162,6 +195,14 @@ final class OpenAiStream implements StreamDecoder {
     ObjectNode delta = choice.get("delta") instanceof ObjectNode given ? given : choice.putObject("delta");
     OpenAiAnswer.flattenContent(delta);
     OpenAiAnswer.renameReasoning(delta);
+    if (state.bareJson != null) {
+      String text = delta.path("content").asText("");
+      boolean ends = choice.path("finish_reason").isTextual() && !state.finished;
+      String bare = state.bareJson.next(text) + (ends ? state.bareJson.rest() : "");
+      if (!bare.isEmpty() || !text.isEmpty()) {
+        delta.put("content", bare);
+      }
+    }
     toolCalls(delta, index, state);
     if (state.begun) {
       delta.remove("role");
@@ -180,7 +221,8 @@ final class OpenAiStream implements StreamDecoder {
     reason = "stop".equals(reason) && !state.calls.isEmpty() ? "tool_calls" : reason;
     state.finished = true;
     if (isEmpty(delta)) {
-      delta.removeAll();
+      // the role stays where the first chunk is the last, too
+      delta.retain("role");
       choice.put("finish_reason", reason);
       return null;
     }
@@ -243,6 +285,12 @@ final class OpenAiStream implements StreamDecoder {
         call.remove(List.of("id", "type"));
         function.remove("name");
         OpenAiAnswer.argumentsAsText(function, "");
+      }
+      if (index == known) {
+        state.silent.set(index);
+      }
+      if (!function.path("arguments").asText("").isBlank()) {
+        state.silent.clear(index);
       }
     }
   }

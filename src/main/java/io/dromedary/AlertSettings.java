@@ -51,6 +51,6 @@ record AlertSettings(@DefaultValue Map<String, Sink> sinks, @DefaultValue("15000
   }
 
   private static String outbox(String name) {
-    return "alerts to " + name;
+    return "alert:" + name;
   }
 }

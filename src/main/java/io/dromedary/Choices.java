@@ -8,8 +8,16 @@ import io.dromedary.cascade.Cascades;
 import io.dromedary.cascade.Judges;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.complexity.OnnxSettings;
 import io.dromedary.domain.TopicPolicy;
 import io.dromedary.domain.Topics;
+import io.dromedary.experiment.FeatureFlags;
+import io.dromedary.provider.local.MiniLm;
+import io.dromedary.ranking.AnswerLengths;
+import io.dromedary.ranking.Optimizer;
+import io.dromedary.ranking.RoutingPolicy;
+import io.dromedary.ranking.Suggestions;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,8 +42,8 @@ class Choices {
   }
 
   @Bean
-  Topics topics(Reloadable<TopicPolicy> topicPolicy) {
-    return new Topics(topicPolicy);
+  Topics topics(Reloadable<TopicPolicy> topicPolicy, FeatureFlags flags) {
+    return new Topics(topicPolicy, flags.forDomain());
   }
 
   @Bean
@@ -61,5 +69,38 @@ class Choices {
   @Bean
   AnswerCheck answerCheck(AnswerTests answerTests) {
     return new AnswerCheck(answerTests);
+  }
+
+  @Bean
+  AnswerLengths answerLengths() {
+    return new AnswerLengths();
+  }
+
+  @Bean
+  Optimizer optimizer(Reloadable<RoutingPolicy> routingPolicy, AnswerLengths answerLengths) {
+    return new Optimizer(routingPolicy, answerLengths);
+  }
+
+  @Bean
+  Suggestions suggestions() {
+    return new Suggestions();
+  }
+
+  /** The classifier of {@code routers.bert}, if there is one: loaded with the settings that name it. */
+  @Bean
+  Reloadable<OnnxSettings.Configured> bertScorer(ConfigSettings config, DromedarySettings settings) {
+    Path nativeDir = Path.of(settings.stateDir(), "native");
+    OnnxSettings.Files files = new OnnxSettings.Files() {
+      @Override
+      public byte[] read(String path) throws IOException {
+        return Files.readAllBytes(Path.of(path));
+      }
+
+      @Override
+      public void beforeLoading() {
+        MiniLm.beforeLoading(nativeDir);
+      }
+    };
+    return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> OnnxSettings.read(bytes, ROUTING, files));
   }
 }

@@ -17,7 +17,6 @@ import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.LifecycleProcessor;
 import org.springframework.context.annotation.Bean;
-import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.support.AbstractApplicationContext;
 
@@ -27,8 +26,7 @@ final class Commands {
   private static final int WRONG = 1;
   private static final int NOT_READ = 2;
 
-  /** The gateway's parts, each made only when it is asked for; nothing is started, and Camel is not there. */
-  @Configuration(proxyBeanMethods = false)
+  /** The gateway's parts, each made only when it is asked for; nothing is started, and Camel is not there. No `@Configuration`: the application's own scan must not find it. */
   @Import(DromedaryAutoConfiguration.class)
   static class Parts {
     @Bean(AbstractApplicationContext.LIFECYCLE_PROCESSOR_BEAN_NAME)

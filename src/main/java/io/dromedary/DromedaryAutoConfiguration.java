@@ -29,6 +29,7 @@ import io.dromedary.client.chatcompletions.EmbeddingRequestReader;
 import io.dromedary.client.chatcompletions.ErrorFormat;
 import io.dromedary.client.chatcompletions.ModelList;
 import io.dromedary.client.chatcompletions.Replies;
+import io.dromedary.experiment.FeatureFlags;
 import io.dromedary.insight.RequestMetrics;
 import io.dromedary.limit.BodyBudget;
 import io.dromedary.limit.InFlight;
@@ -64,7 +65,7 @@ import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration
-@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
     HttpDoor.class,
     ProviderWiring.class,
@@ -79,6 +80,8 @@ import org.springframework.context.annotation.Scope;
     ReportWiring.class,
     AlertWiring.class,
     Tenants.class,
+    Trials.class,
+    Learners.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
@@ -234,8 +237,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean(destroyMethod = "close")
-  Ledger ledger(Store store, Outbox outbox, Clock clock) {
-    return new Ledger(store, outbox, clock);
+  Ledger ledger(Store store, Outbox outbox, FeatureFlags flags, Clock clock) {
+    return new Ledger(store, outbox, flags.forProject(Trials.COST_EVENTS), clock);
   }
 
   /** After the ledger, whose start frees the keys of requests that were killed. */

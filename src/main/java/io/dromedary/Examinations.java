@@ -6,6 +6,7 @@ import io.dromedary.access.PartRules;
 import io.dromedary.access.ProductionCheck;
 import io.dromedary.access.Project;
 import io.dromedary.access.ProjectKey;
+import io.dromedary.access.ProjectStore;
 import io.dromedary.admin.AuditLog;
 import io.dromedary.admin.Examination;
 import io.dromedary.admin.Finding;
@@ -233,23 +234,15 @@ final class Examinations {
 
   private List<Finding> callers() throws IOException {
     List<Finding> found = new ArrayList<>();
-    List<Project> projects;
-    List<ProjectKey> keys;
-    if (callers != null) {
-      callers.faults().forEach(fault -> found.add(Finding.error("callers", fault, "change it by PUT /admin/projects, or make it anew; until then its keys are refused")));
-      projects = callers.projects();
-      keys = callers.keys();
-    } else {
-      byte[] bytes = config.file("callers.yaml").read();
-      CallerRegistry file;
-      try {
-        file = new CallerRegistry("config/callers.yaml", () -> bytes, Secret.of(""), clock, rules);
-      } catch (IllegalArgumentException toldAbove) {
-        return found;
-      }
-      projects = file.projects();
-      keys = file.keys();
+    CallerRegistry who;
+    try {
+      who = registry();
+    } catch (IllegalArgumentException toldAbove) {
+      return toldAbove.getMessage().contains(" and in the database ") ? List.of(Finding.error("callers", toldAbove.getMessage(), "the gateway does not start so")) : List.of();
     }
+    who.faults().forEach(fault -> found.add(Finding.error("callers", fault, "change it by PUT /admin/projects, or make it anew; until then its keys are refused")));
+    List<Project> projects = who.projects();
+    List<ProjectKey> keys = who.keys();
     Instant now = clock.instant();
     List<String> ending = new ArrayList<>();
     for (ProjectKey key : keys) {
@@ -266,11 +259,11 @@ final class Examinations {
     if (!ending.isEmpty()) {
       found.add(Finding.warn("callers", "keys that expire within " + SOON.toDays() + " days: " + some(ending), "rotate them: POST /admin/keys/rotate, or config/callers.yaml"));
     }
-    if (callers != null && !shut.isEmpty()) {
+    if (!shut.isEmpty() && (callers != null || store != null)) {
       found.add(Finding.warn("callers", "projects without a key that works: " + some(shut), "make one by POST /admin/keys, or remove the project"));
     }
     if (found.isEmpty()) {
-      found.add(Finding.ok("callers", projects.isEmpty() ? "no projects: the gateway is open, on loopback" : projects.size() + " projects, " + keys.size() + " keys" + (callers == null ? " in the file" : "")));
+      found.add(Finding.ok("callers", projects.isEmpty() ? "no projects: the gateway is open, on loopback" : projects.size() + " projects, " + keys.size() + " keys" + (callers == null && store == null ? " in the file" : "")));
     }
     return found;
   }
@@ -377,7 +370,7 @@ final class Examinations {
     if (!production && !settings.profile().equals("development")) {
       return List.of(Finding.error("safety", "dromedary.profile is `" + settings.profile() + "`", "it must be `development` or `production` (DROMEDARY_PROFILE)"));
     }
-    boolean configured = callers != null ? !callers.isOpen() : hasProjects();
+    boolean configured = hasProjects();
     boolean tokenGiven = System.getenv(AdminToken.ENVIRONMENT) != null && !System.getenv(AdminToken.ENVIRONMENT).isBlank();
     List<String> inForce = ProductionCheck.reasons(SafeStart.settings(environment, settings, true, production, tokenGiven, keyed(), configured));
     List<Finding> found = new ArrayList<>();
@@ -395,10 +388,18 @@ final class Examinations {
     return found;
   }
 
-  private boolean hasProjects() throws IOException {
+  /** The running gateway's, else one of the file and of the database if that can be read. @throws IllegalArgumentException when the file is wrong */
+  private CallerRegistry registry() throws IOException {
+    if (callers != null) {
+      return callers;
+    }
     byte[] bytes = config.file("callers.yaml").read();
+    return new CallerRegistry("config/callers.yaml", () -> bytes, Secret.of(""), clock, rules, store == null ? null : new ProjectStore(store.dataSource(), clock));
+  }
+
+  private boolean hasProjects() throws IOException {
     try {
-      return !new CallerRegistry("config/callers.yaml", () -> bytes, Secret.of(""), clock, rules).isOpen();
+      return !registry().isOpen();
     } catch (IllegalArgumentException toldAbove) {
       return true;
     }

@@ -1,16 +1,22 @@
 package io.dromedary;
 
+import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.catalog.Tariff;
+import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
+import io.dromedary.complexity.OnnxSettings;
+import io.dromedary.experiment.FeatureFlags;
+import io.dromedary.feedback.LatencyEstimates;
+import io.dromedary.feedback.QualityEstimates;
 import io.dromedary.provider.ProviderAccounts;
+import io.dromedary.ranking.AnswerLengths;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
-import io.dromedary.ranking.ExpectedLatency;
 import io.dromedary.ranking.ExpectedQuality;
 import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
@@ -18,6 +24,7 @@ import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Accountant;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.apache.camel.CamelContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,23 +52,38 @@ class Rankings {
   }
 
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy) {
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
     LearnedScorer learned = LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
     }
-    return new ComplexityScorers(List.of(learned), () -> routingPolicy.get().scorer(), complexity -> routingPolicy.get().tiered(complexity));
+    BooleanSupplier asConfigured = flags.everywhere(Trials.SCORER);
+    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean
-  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, ExpectedQuality expectedQuality, Tariff tariff) {
-    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), ExpectedLatency.PRIOR, expectedQuality, tariff);
+  CandidateRanking candidateRanking(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, ProviderAccounts accounts, LatencyEstimates latency, ExpectedQuality expectedQuality,
+      AnswerLengths answerLengths, Tariff tariff) {
+    return new CandidateRanking(modelCatalog, routingPolicy, new States(accounts), model -> latency.expected(model.id(), model.latencyMs()), expectedQuality, tariff, answerLengths);
   }
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */
   @Bean
-  ExpectedQuality expectedQuality() {
-    return ExpectedQuality.PRIOR;
+  ExpectedQuality expectedQuality(QualityEstimates learned) {
+    ExpectedQuality untaught = ExpectedQuality.PRIOR;
+    return new ExpectedQuality() {
+      @Override
+      public OfModel at(ChatRequest request, @Nullable Complexity complexity) {
+        return at(request, complexity, Topic.NONE);
+      }
+
+      @Override
+      public OfModel at(ChatRequest request, @Nullable Complexity complexity, Topic topic) {
+        OfModel prior = untaught.at(request, complexity, topic);
+        String tier = complexity == null ? "" : complexity.tier().name();
+        return model -> learned.expected(model.id(), prior.of(model), topic.task(), tier);
+      }
+    };
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */

@@ -7,7 +7,9 @@ import io.dromedary.cascade.CascadePolicy;
 import io.dromedary.catalog.ConfigPart;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.complexity.OnnxSettings;
 import io.dromedary.domain.TopicPolicy;
+import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.reload.ConfigReload;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -25,8 +27,8 @@ import org.springframework.context.annotation.Configuration;
 class Reloading {
   /** In the order of checking: the routing names models of the catalogue. */
   @Bean
-  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters) {
-    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy)), callers, agents, alertRules));
+  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters) {
+    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
     ConfigReload reload = new ConfigReload(parts, config.watch(), clock);
     Gauge.builder("dromedary.config.generation", reload, ConfigReload::generation).description("How often the configuration in force has changed since the start, from 1").register(meters);
     FunctionCounter.builder("dromedary.config.reloads", reload, ConfigReload::reloads).tag("outcome", "ok").description("Configuration reloads").register(meters);

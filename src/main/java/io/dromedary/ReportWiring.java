@@ -5,6 +5,8 @@ import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Rollups;
 import io.dromedary.spend.Store;
 import io.dromedary.spend.UsageReports;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.context.annotation.Bean;
@@ -15,8 +17,10 @@ import org.springframework.context.annotation.Configuration;
 class ReportWiring {
   /** @param ledger asked for since it takes its place among the nodes first */
   @Bean
-  Rollups rollups(Store store, Ledger ledger, Clock clock) {
-    return new Rollups(store, clock);
+  Rollups rollups(Store store, Ledger ledger, Clock clock, MeterRegistry meters) {
+    Rollups rollups = new Rollups(store, clock);
+    Gauge.builder("dromedary.rollups.behind", rollups, Rollups::behindSeconds).baseUnit("seconds").description("Since the ledger was last summed up to its end").register(meters);
+    return rollups;
   }
 
   @Bean

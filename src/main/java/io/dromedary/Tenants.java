@@ -14,6 +14,7 @@ import io.dromedary.agent.Conversations;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.camel.AuditTrail;
 import io.dromedary.catalog.Erasable;
+import io.dromedary.feedback.Remarks;
 import io.dromedary.spend.LedgerErasure;
 import io.dromedary.spend.Store;
 import io.micrometer.core.instrument.Gauge;
@@ -83,6 +84,12 @@ class Tenants {
   @Order(3)
   Erasable erasableTurns(Conversations conversations) {
     return place("conversation_turns", (project, user, before) -> conversations.forget(project, user, before == null ? null : before.toEpochMilli()));
+  }
+
+  @Bean
+  @Order(5)
+  Erasable erasableRemarks(Store store) {
+    return place("feedback_remarks", new Remarks(store.dataSource())::erase);
   }
 
   /** Does not know whose an answer is: a user's erasure takes the project's, or all. */

@@ -33,7 +33,7 @@ public final class Ingress implements Processor {
       "requestId", "entry", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "conversation",
       "reservation", "limits",
       "recollection", "found", "recall",
-      "strategy", "complexity", "tier", "topic", "occasion", "suggestion",
+      "strategy", "complexity", "tier", "topic", "occasion", "trimmed",
       "candidates", "candidate", "provider", "attempt", "answer", "failure",
       "cascade", "question", "judge", "judging", "verdict",
       "bill", "event", "eventsWait");

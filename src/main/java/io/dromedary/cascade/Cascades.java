@@ -34,7 +34,7 @@ public final class Cascades {
     if (hidden) {
       json.put("logprobs", true);
     }
-    return new Cascade(request, new ChatRequest(request.id(), json, request.hints(), request.receivedAt(), request.deadline(), request.callerGone(), request.policy()), accept, candidates, hidden);
+    return new Cascade(request, request.with(json), accept, candidates, hidden);
   }
 
   /** The rungs that are left, as a round of their own: a provider that fails is passed over to the next rung. */

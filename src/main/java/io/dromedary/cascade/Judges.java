@@ -74,7 +74,7 @@ public final class Judges {
     messages.addObject().put("role", "system").put("content", system);
     messages.addObject().put("role", "user").put("content", text);
     Instant latest = Instant.now().plus(time);
-    return new ChatRequest(asked.id(), json, Map.of(), asked.receivedAt(), latest.isBefore(asked.deadline()) ? latest : asked.deadline(), asked.callerGone(), asked.policy());
+    return new ChatRequest(asked.id(), json, Map.of(), asked.receivedAt(), latest.isBefore(asked.deadline()) ? latest : asked.deadline(), asked.callerGone(), asked.policy(), asked.call());
   }
 
   /** What a judge said of the answer in hand. @param said null when it did not answer, or may not be asked */

@@ -85,6 +85,11 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     return policy.equals(this.policy) ? this : new ChatRequest(id, json, hints, receivedAt, deadline, callerGone, policy, call);
   }
 
+  /** The same with another body, for steps that change what is asked. */
+  public ChatRequest with(ObjectNode body) {
+    return new ChatRequest(id, body, hints, receivedAt, deadline, callerGone, policy, call);
+  }
+
   /** What an agent makes of it. */
   public ChatRequest calling(AgentCall call, ObjectNode json, Map<String, String> hints) {
     return new ChatRequest(id, json, hints, receivedAt, deadline, callerGone, policy, call);

@@ -15,6 +15,8 @@ import java.util.function.UnaryOperator;
 public final class ComplexityScorers {
   private static final KeywordScorer KEYWORDS = new KeywordScorer();
   private static final String ROUTER = "router-";
+  /** The scorer that an experiment chose for this request; nobody outside can say it. */
+  private static final String WISHED = "dromedary.scorer";
   /** Other names in {@code router-<kind>-<threshold>}: our one learned score answers to RouteLLM's matrix factorisation and to its lexical path. */
   private static final Map<String, String> ALIASES = Map.of("mf", "learned", "lexical", "learned");
 
@@ -50,7 +52,8 @@ public final class ComplexityScorers {
 
   /** Never throws for a checked request. A kind that we do not have is scored by the configured scorer; the ranking refuses its name. */
   public Complexity score(ChatRequest request) {
-    String asked = configured.get();
+    String wished = request.hint(WISHED);
+    String asked = wished != null && byKind.containsKey(wished) ? wished : configured.get();
     String model = request.model();
     if (model.startsWith(ROUTER)) {
       int end = model.lastIndexOf('-');
@@ -65,7 +68,7 @@ public final class ComplexityScorers {
       return fallback(request, asked, "there is no such scorer");
     }
     try {
-      Complexity complexity = tiers.apply(scorer.score(request));
+      Complexity complexity = tiers.apply(Conversation.mixed(scorer, request, scorer.score(request)));
       return kind.equals(asked) ? complexity : told(complexity, Map.of("asked_as", asked));
     } catch (RuntimeException e) {
       return fallback(request, asked, e.getClass().getSimpleName());

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -32,10 +33,17 @@ public final class Topics {
   private static final Pattern COUNTING = Pattern.compile("(?i)how (?:many|much|far|long|old)|what (?:percent|fraction|is the (?:total|average|sum|difference))");
 
   private final Supplier<TopicPolicy> policy;
+  private final Predicate<String> on;
 
   /** The policy is asked at every request, so that a reload takes effect. */
   public Topics(Supplier<TopicPolicy> policy) {
+    this(policy, domain -> true);
+  }
+
+  /** @param on whether a domain is routed by just now */
+  public Topics(Supplier<TopicPolicy> policy, Predicate<String> on) {
     this.policy = policy;
+    this.on = on;
   }
 
   /** The domains that are on. */
@@ -74,7 +82,8 @@ public final class Topics {
         }
       }
     }
-    return topic(now, count, chosen(request, now), latest);
+    String chosen = chosen(request, now);
+    return topic(now, count, chosen != null && on.test(chosen) ? chosen : null, latest);
   }
 
   private static List<JsonNode> texts(JsonNode content) {
@@ -115,13 +124,13 @@ public final class Topics {
     return null;
   }
 
-  private static Topic topic(TopicPolicy now, Terms.Count count, @Nullable String chosen, String latest) {
+  private Topic topic(TopicPolicy now, Terms.Count count, @Nullable String chosen, String latest) {
     double[] sums = count.sums();
     int domainCount = now.names().size();
     List<Map.Entry<String, Double>> domains = new ArrayList<>(2);
     for (int i = 0; i < domainCount; i++) {
       double score = score(sums[i]);
-      if (score >= now.thresholds()[i] && sums[i] > 0 || now.names().get(i).equals(chosen)) {
+      if (score >= now.thresholds()[i] && sums[i] > 0 && on.test(now.names().get(i)) || now.names().get(i).equals(chosen)) {
         domains.add(Map.entry(now.names().get(i), score));
       }
     }
@@ -148,7 +157,7 @@ public final class Topics {
     }
     sums[maths] += formulas(latest);
     if (numbers(latest) >= 2 && COUNTING.matcher(latest).find()) {
-      sums[maths] += 1;
+      sums[maths] += 1.8;
     }
     // to ask is a form: what is asked for goes before it, when that is clear enough
     int asking = from + TopicPolicy.TASKS.indexOf("question_answering");
@@ -173,13 +182,13 @@ public final class Topics {
   private static double formulas(String text) {
     double found = 0;
     int length = Math.min(text.length(), HEAD);
-    for (int i = 1; i < length - 1 && found < 1; i++) {
+    for (int i = 1; i < length - 1 && found < 2; i++) {
       char c = text.charAt(i);
       if (c == '+' || c == '*' || c == '=' || c == '^' || c == '/' || c == '\u00d7' || c == '\u00f7') {
         char before = text.charAt(i - 1) == ' ' && i > 1 ? text.charAt(i - 2) : text.charAt(i - 1);
         char after = text.charAt(i + 1) == ' ' && i + 2 < length ? text.charAt(i + 2) : text.charAt(i + 1);
         boolean numbers = Character.isDigit(before) && (Character.isDigit(after) || Character.isLetter(after) && c != '/') || Character.isDigit(after) && (before == ')' || Character.isLetter(before) && c != '/');
-        found += numbers ? 0.5 : 0;
+        found += numbers ? 1 : 0;
       }
     }
     return found;

@@ -1,5 +1,6 @@
 package io.dromedary.ranking;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Attempt;
@@ -14,16 +15,19 @@ import io.dromedary.catalog.Price;
 import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.catalog.Topic;
+import io.dromedary.chat.Answer;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
+import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usage;
 import io.dromedary.chat.Usd;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -45,6 +49,7 @@ public final class CandidateRanking {
   /** Embeds in this process, whoever else takes part. */
   private static final String LOCAL = "local";
   private static final String SANDBOX_MODEL = "sandbox/echo";
+  private static final int MOST_SUGGESTED = 10;
   private static final int MOST_DROPPED = 20;
   private static final String SO_FAR = "the model of this conversation so far";
 
@@ -54,6 +59,7 @@ public final class CandidateRanking {
   private final ExpectedLatency latency;
   private final ExpectedQuality quality;
   private final Sessions sessions;
+  private final AnswerLengths lengths;
   private final Tariff tariff;
 
   /** By the catalogue's prior quality. */
@@ -61,9 +67,15 @@ public final class CandidateRanking {
     this(catalogue, policy, states, latency, ExpectedQuality.PRIOR, Tariff.LISTED);
   }
 
-  /** Catalogue and policy are asked at every request, so that a reload takes effect. */
+  /** With answers as long as usual. */
   public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff) {
+    this(catalogue, policy, states, latency, quality, tariff, new AnswerLengths());
+  }
+
+  /** Catalogue and policy are asked at every request, so that a reload takes effect. */
+  public CandidateRanking(Supplier<ModelCatalog> catalogue, Supplier<RoutingPolicy> policy, ProviderStates states, ExpectedLatency latency, ExpectedQuality quality, Tariff tariff, AnswerLengths lengths) {
     this.tariff = tariff;
+    this.lengths = lengths;
     this.sessions = new Sessions(policy);
     this.catalogue = catalogue;
     this.policy = policy;
@@ -94,22 +106,25 @@ public final class CandidateRanking {
   /** What the settings and earlier turns say of this request. */
   public Occasion occasion(ChatRequest request, Caller caller, Topic topic) {
     Profile profile = policy.get().choosing().profile(caller.project(), topic.domain());
+    JsonNode asked = request.routing().path("optimize");
+    boolean optimize = asked.isBoolean() ? asked.booleanValue() : Boolean.TRUE.equals(profile.optimize());
     if (!sessions.on() || RoutingOptions.kind(request) != RoutingOptions.Kind.TIER) {
-      return new Occasion(caller.project(), topic, profile, "", null);
+      return new Occasion(caller.project(), topic, profile, optimize, "", null);
     }
     String named = Sessions.named(caller.project(), request);
     String key = named.isEmpty() ? Sessions.continued(caller.project(), request) : named;
-    return new Occasion(caller.project(), topic, profile, named.isEmpty() ? Sessions.whole(caller.project(), request) : named, key.isEmpty() ? null : sessions.find(key));
+    return new Occasion(caller.project(), topic, profile, optimize, named.isEmpty() ? Sessions.whole(caller.project(), request) : named, key.isEmpty() ? null : sessions.find(key));
   }
 
-  /** Remembers which model a conversation is with, once its turn has been answered. */
-  public void remember(@Nullable Occasion occasion, @Nullable Candidates candidates) {
-    if (occasion == null || occasion.session().isEmpty() || candidates == null) {
-      return;
-    }
-    Attempt served = candidates.served();
+  /** Remembers, once a turn has been answered, how long its answer was and which model its conversation is with. */
+  public void remember(@Nullable Occasion occasion, @Nullable Candidates candidates, @Nullable Answer answer) {
+    Attempt served = occasion == null || candidates == null ? null : candidates.served();
     Attempt.Outcome outcome = served == null ? null : served.outcome();
     if (outcome == null || outcome.status() != Attempt.Status.ANSWERED) {
+      return;
+    }
+    lengths.observe(occasion.topic().task(), outcome.usage().output(), answer instanceof ChatResponse whole && whole.finishReason().equals("length"));
+    if (occasion.session().isEmpty()) {
       return;
     }
     Complexity complexity = candidates.decision().complexity();
@@ -198,19 +213,20 @@ public final class CandidateRanking {
     if (ranking.options.cascades()) {
       ranking.addRungs(own);
     } else if (own.isEmpty()) {
+      String why = "in the " + complexity.tier() + " chain";
       for (String id : ranking.policy.tiers().get(complexity.tier()).models()) {
-        ranking.addConfigured(id, "in the " + complexity.tier() + " chain");
+        ranking.addConfigured(id, why);
       }
     } else {
       for (String id : own) {
         ranking.addConfigured(id, "in the models of " + ranking.whose());
       }
     }
-    ranking.addStay();
     ranking.sorted = ranking.chain.size();
     if (!ranking.options.cascades()) {
       ranking.addModels();
       ranking.addFallback();
+      ranking.addStay();
     }
     String preference = ranking.options.preference().isEmpty() ? "" : ", by " + ranking.options.preference();
     String domain = occasion.topic().domain().isEmpty() || own.isEmpty() && !occasion.topic().chosen() ? "" : ", domain " + occasion.topic().domain();
@@ -293,9 +309,12 @@ public final class CandidateRanking {
     return configured.isEmpty() ? null : catalogue.get().find(configured).orElse(null);
   }
 
-  /** The decision as {@code POST /v1/route} and {@code routing.dry_run} show it. */
+  /** The decision as {@code POST /v1/route} and {@code routing.dry_run} show it; suggestions where a task was described or a budget given. */
   public ObjectNode explain(ChatRequest request, Candidates candidates) {
     Decision decision = candidates.decision();
+    if (request.json().has(Suggestions.TASK) || request.json().has(Suggestions.BUDGET)) {
+      return suggest(request, candidates);
+    }
     ObjectNode json = Json.object();
     json.put("object", "route.decision");
     json.put("requested_model", decision.requestedModel());
@@ -326,6 +345,7 @@ public final class CandidateRanking {
     for (Decision.Dropped drop : decision.dropped()) {
       dropped.addObject().put("model", drop.model()).put("why", drop.why());
     }
+    estimate(json.putObject("estimate"), request, candidates);
     Model baseline = baseline(request);
     if (baseline == null) {
       json.putNull("baseline");
@@ -336,6 +356,115 @@ public final class CandidateRanking {
     }
     return json;
   }
+
+  /** What the first candidate is expected to use and to cost, and the most it can. */
+  private void estimate(ObjectNode json, ChatRequest request, Candidates candidates) {
+    Ranking ranking = new Ranking(request, candidates.decision().complexity(), Occasion.NONE);
+    String task = candidates.decision().topic().task();
+    long output = Math.min(ranking.needs.maxOutputTokens() > 0 ? ranking.needs.maxOutputTokens() : Long.MAX_VALUE, lengths.of(task)) * ranking.needs.choices();
+    json.put("input_tokens", ranking.needs.inputTokens()).put("output_tokens", output).put("output_tokens_from", lengths.seen(task) == 0 ? "prior" : lengths.seen(task) + " answers seen");
+    if (candidates.ranked().isEmpty()) {
+      return;
+    }
+    Model model = candidates.ranked().get(0).model();
+    Price price = tariff.marginal(model, model.price(request.receivedAt()));
+    if (price == null) {
+      json.putNull("cost_usd").putNull("at_most_usd");
+      return;
+    }
+    long most = ranking.needs.maxOutputTokens() > 0 ? ranking.needs.maxOutputTokens() : model.maxOutputTokens() > 0 ? model.maxOutputTokens() : 4_096;
+    json.put("cost_usd", price.cost(new Usage(ranking.needs.inputTokens(), 0, 0, output, 0, true)).plain());
+    json.put("at_most_usd", price.upperBound(ranking.needs.inputTokens() * 2, most * ranking.needs.choices()).plain());
+  }
+
+  /** Which models suit a described task and how far a budget goes with them. */
+  private ObjectNode suggest(ChatRequest request, Candidates candidates) {
+    Decision decision = candidates.decision();
+    Topic topic = decision.topic();
+    Complexity complexity = decision.complexity();
+    ObjectNode json = Json.object().put("object", "route.suggestion").put("requested_model", decision.requestedModel());
+    ObjectNode task = json.putObject("task").put("type", topic.task());
+    task.set("scores", Json.mapper().valueToTree(topic.tasks()));
+    json.put("domain", topic.domain());
+    json.set("domains", Json.mapper().valueToTree(topic.domains()));
+    json.put("tier", decision.tier().isEmpty() ? null : decision.tier());
+    json.put("score", complexity == null ? null : complexity.score());
+    json.put("strategy", decision.strategy()).put("reason", decision.reason());
+    estimate(json.putObject("estimate"), request, candidates);
+    JsonNode budgetGiven = request.json().path(Suggestions.BUDGET);
+    BigDecimal budget = budgetGiven.isNumber() ? budgetGiven.decimalValue() : null;
+    long calls = request.json().path(Suggestions.CALLS).asLong(0);
+    json.put("budget_usd", budget);
+    if (calls > 0) {
+      json.put("calls", calls);
+    }
+    Ranking ranking = new Ranking(request, complexity, new Occasion("", topic, policy.get().choosing().profile("", topic.domain()), false, "", null));
+    List<Suggested> suggested = ranking.suggested(lengths.of(topic.task()));
+    double enough = Math.max(ranking.options.minQuality(), ranking.policy.tiers().get(ranking.tier).minQuality());
+    ArrayNode models = json.putArray("models");
+    for (int i = 0; i < suggested.size() && i < MOST_SUGGESTED; i++) {
+      Suggested each = suggested.get(i);
+      ObjectNode entry = models.addObject().put("rank", i + 1).put("model", each.entry().model().id()).put("provider", each.entry().model().provider());
+      cost(entry, each.cost());
+      entry.put("expected_quality", each.entry().quality()).put("expected_latency_ms", each.entry().latencyMs()).put("good_enough", each.entry().quality() >= enough);
+      if (budget != null) {
+        entry.put("calls_within_budget", callsWithin(budget, each.cost()));
+      }
+      entry.put("reason", each.entry().quality() >= enough ? "good enough for " + ranking.tier + ", by cost" : "below the quality " + enough + " that " + ranking.tier + " wants, by quality");
+    }
+    json.put("model", suggested.isEmpty() ? null : suggested.get(0).entry().model().id());
+    if (budget != null && !suggested.isEmpty()) {
+      split(json.putArray("split"), suggested, budget, calls);
+      if (calls > 0) {
+        Long within = callsWithin(budget, suggested.get(0).cost());
+        json.put("budget_suffices", within == null || within >= calls);
+      }
+    }
+    ArrayNode dropped = json.putArray("dropped");
+    for (Decision.Dropped drop : ranking.dropped.values()) {
+      dropped.addObject().put("model", drop.model()).put("why", drop.why());
+    }
+    return json;
+  }
+
+  /** Null for a free model: no budget ends it. */
+  private static @Nullable Long callsWithin(BigDecimal budget, @Nullable Usd cost) {
+    if (cost == null) {
+      return 0L;
+    }
+    return cost.nanos() == 0 ? null : budget.movePointRight(9).divideToIntegralValue(BigDecimal.valueOf(cost.nanos())).longValue();
+  }
+
+  /** Most of a budget for the cheapest model that is good enough, a fifth for the best one that it can still pay: for what the first does not do well. */
+  private static void split(ArrayNode split, List<Suggested> suggested, BigDecimal budget, long calls) {
+    Suggested usual = suggested.get(0);
+    Suggested best = usual;
+    for (Suggested each : suggested) {
+      BigDecimal fifth = budget.multiply(new BigDecimal("0.2"));
+      Long within = callsWithin(fifth, each.cost());
+      if (each.entry().quality() > best.entry().quality() && each.cost() != null && (within == null || within >= 1)) {
+        best = each;
+      }
+    }
+    share(split, "usual calls", usual, budget, best == usual ? BigDecimal.ONE : new BigDecimal("0.8"), calls);
+    if (best != usual) {
+      share(split, "hard calls and escalations", best, budget, new BigDecimal("0.2"), 0);
+    }
+  }
+
+  private static void share(ArrayNode split, String what, Suggested model, BigDecimal budget, BigDecimal share, long calls) {
+    ObjectNode part = split.addObject().put("for", what).put("model", model.entry().model().id()).put("share", share);
+    BigDecimal dollars = budget.multiply(share).stripTrailingZeros();
+    part.put("budget_usd", dollars.scale() < 0 ? dollars.setScale(0) : dollars);
+    Long within = callsWithin(dollars, model.cost());
+    part.put("calls", within);
+    if (calls > 0) {
+      part.put("per_call_usd", dollars.divide(BigDecimal.valueOf(calls), 9, java.math.RoundingMode.FLOOR).stripTrailingZeros());
+    }
+  }
+
+  /** A model that may be suggested, with what one call of such a task is expected to cost. */
+  private record Suggested(Entry entry, @Nullable Usd cost) {}
 
   private static void cost(ObjectNode entry, @Nullable Usd cost) {
     if (cost == null) {
@@ -351,6 +480,15 @@ public final class CandidateRanking {
 
   /** A model of the chain with what we expect of it. */
   private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs, double quality) {}
+
+  /** A model of the chain with what it is worth by the stated preference; the worthiest first, ties by id. */
+  private record Weighed(Entry entry, double worth) implements Comparable<Weighed> {
+    @Override
+    public int compareTo(Weighed other) {
+      int byWorth = Double.compare(other.worth, worth);
+      return byWorth != 0 ? byWorth : entry.model().id().compareTo(other.entry.model().id());
+    }
+  }
 
   /** The work on one request. */
   private final class Ranking {
@@ -385,7 +523,7 @@ public final class CandidateRanking {
       this.options = RoutingOptions.of(request, policy).under(profile, policy);
       this.needs = Needs.of(request);
       this.expectedUsage = new Usage(needs.inputTokens(), 0, 0, needs.expectedOutput(policy.tiers().get(tier).defaultMaxOutputTokens()), 0, true);
-      this.expectedQuality = quality.at(request, complexity);
+      this.expectedQuality = quality.at(request, complexity, occasion.topic());
     }
 
     @Nullable Usd cost(@Nullable Price price) {
@@ -537,6 +675,25 @@ public final class CandidateRanking {
       }
     }
 
+    /** All models that may do it: those good enough by cost, then the others by quality; by the stated preference where there is one. */
+    List<Suggested> suggested(long outputTokens) {
+      Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), true, request);
+      List<Entry> all = standIns();
+      if (all.isEmpty() && states.active(SANDBOX)) {
+        models.find(SANDBOX_MODEL).ifPresent(model -> all.add(entry(model, "stands in, since no provider has a key")));
+      }
+      List<Entry> kept = byCostForTier(filter(all, check).kept);
+      if (options.weights() != null) {
+        byPreference(kept, options.weights());
+      }
+      long each = needs.maxOutputTokens() > 0 ? Math.min(needs.maxOutputTokens(), outputTokens) : outputTokens;
+      List<Suggested> suggested = new ArrayList<>(kept.size());
+      for (Entry entry : kept) {
+        suggested.add(new Suggested(entry, entry.price() == null ? null : entry.price().cost(new Usage(needs.inputTokens(), 0, 0, each * needs.choices(), 0, true))));
+      }
+      return suggested;
+    }
+
     Candidates rank(String strategy, String reason, boolean widen) {
       Constraint.Check check = new Constraint.Check(options, needs, states, request.policy(), widen || options.requireParameters(), request);
       Filtered chosen = filter(chain.values(), check);
@@ -559,6 +716,12 @@ public final class CandidateRanking {
         throw empty(chosen);
       }
       if (options.weights() != null) {
+        for (int i = Math.min(sorted, order.size()); i < order.size(); i++) {
+          if (order.get(i).why().equals(SO_FAR)) {
+            // what the conversation's model costs with its kept prompt is weighed against the chain
+            order.add(sorted++, order.remove(i));
+          }
+        }
         byPreference(order.subList(0, Math.min(sorted, order.size())), options.weights());
       }
       if (options.cascades()) {
@@ -703,7 +866,7 @@ public final class CandidateRanking {
     /** Is nothing left, or nothing but the sandbox while others are active? */
     private boolean onlyStandIns(List<Entry> order) {
       for (Entry entry : order) {
-        if (!entry.model().provider().equals(SANDBOX)) {
+        if (!entry.model().provider().equals(SANDBOX) && !entry.why().equals(SO_FAR)) {
           return false;
         }
       }
@@ -748,19 +911,23 @@ public final class CandidateRanking {
         dearest = Math.max(dearest, entry.cost() == null ? 0 : entry.cost().nanos());
         slowest = Math.max(slowest, entry.latencyMs());
       }
-      Map<String, Double> worth = new LinkedHashMap<>();
+      List<Weighed> weighed = new ArrayList<>(entries.size());
       for (Entry entry : entries) {
         // an unpriced model is not free: it counts like the dearest
         double cost = entry.cost() == null ? 1 : entry.cost().nanos() / dearest;
-        worth.put(entry.model().id(), weights.quality() * entry.quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest);
+        weighed.add(new Weighed(entry, weights.quality() * entry.quality() - weights.cost() * cost - weights.speed() * entry.latencyMs() / slowest));
       }
-      entries.sort(Comparator.<Entry>comparingDouble(entry -> -worth.getOrDefault(entry.model().id(), 0.0)).thenComparing(entry -> entry.model().id()));
+      Collections.sort(weighed);
+      for (int i = 0; i < weighed.size(); i++) {
+        entries.set(i, weighed.get(i).entry());
+      }
     }
 
     private Filtered filter(Collection<Entry> entries, Constraint.Check check) {
       Filtered filtered = new Filtered(entries.size());
+      Constraint[] relevant = Constraint.relevant(check);
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
+        Constraint broken = Constraint.firstBroken(relevant, entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
@@ -832,8 +999,9 @@ public final class CandidateRanking {
         said = reason + "; provider " + order.get(0).model().provider() + " is failing";
       }
       well.addAll(unwell);
+      String beyond = "beyond max-candidates = " + policy.maxCandidates();
       while (well.size() > policy.maxCandidates()) {
-        drop(well.remove(well.size() - 1).model().id(), "beyond max-candidates = " + policy.maxCandidates());
+        drop(well.remove(well.size() - 1).model().id(), beyond);
       }
       if (droppedUntold > 0) {
         dropped.put("", new Decision.Dropped(droppedUntold + " more", "left out for reasons of this kind"));

@@ -20,9 +20,10 @@ import java.util.TreeSet;
  *
  * @param domains those that are on, with their profiles
  * @param tags that may be demanded: those of the models and those that the file lists
+ * @param bert is a classifier configured?
  * @param causalModel the model that scores for {@code router-causal-<threshold>}, "" for none
  */
-record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map<Tier, Profile> tiers, Map<String, Ladder> cascades, Set<String> tags, Keeping sessions, Trimming optimizer, String causalModel, Duration causalTimeout) {
+record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map<Tier, Profile> tiers, Map<String, Ladder> cascades, Set<String> tags, Keeping sessions, Trimming optimizer, String causalModel, Duration causalTimeout, boolean bert) {
   static final List<String> KEYS = List.of("domains", "projects", "cascades", "tags", "sessions", "optimizer");
   static final String DEFAULT_CASCADE = "default";
   private static final List<String> DOMAIN_KEYS = List.of("enabled", "threshold", "terms", "weak-terms");
@@ -53,7 +54,8 @@ record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map
    */
   record Trimming(double margin, long minTokens, boolean temperature) {}
 
-  static Choosing read(ConfigNode root, ModelCatalog catalogue, ConfigNode causal) {
+  static Choosing read(ConfigNode root, ModelCatalog catalogue, ConfigNode routers) {
+    ConfigNode causal = routers.get("causal");
     Set<String> tags = new TreeSet<>();
     for (Model model : catalogue.all()) {
       tags.addAll(model.tags());
@@ -113,7 +115,7 @@ record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map
         new Keeping(sessions.get("enabled").flag(true), Duration.ofSeconds(sessions.get("ttl-seconds").count(600, 86_400)), sessions.get("upgrade-only").flag(true), (int) sessions.get("max").count(50_000, 1_000_000),
             sessions.get("min-prefix-tokens").count(1_024, 1_000_000)),
         new Trimming(optimizer.get("margin").present() ? optimizer.get("margin").number(1, 20) : 2, optimizer.get("min-tokens").count(64, 100_000), optimizer.get("temperature").flag(true)),
-        causal.get("model").present() ? RoutingPolicy.chatModel(causal.get("model"), catalogue) : "", Duration.ofMillis(causal.get("timeout-ms").count(5_000, 60_000)));
+        causal.get("model").present() ? RoutingPolicy.chatModel(causal.get("model"), catalogue) : "", Duration.ofMillis(causal.get("timeout-ms").count(5_000, 60_000)), routers.get("bert").present());
   }
 
   /** What a project and a domain say, the domain first. */

@@ -6,6 +6,7 @@ import io.dromedary.catalog.Price;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -52,9 +53,42 @@ enum Constraint {
     }
   }
 
-  /** The first constraint that a model does not meet, null if it meets all. */
-  static @Nullable Constraint firstBroken(Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+  /** Those that any model can break, in the order of checking: most requests demand little, and a hundred models are soon looked at. */
+  static Constraint[] relevant(Check check) {
+    RoutingOptions options = check.options();
+    Needs needs = check.needs();
+    List<Constraint> relevant = new ArrayList<>(ALL.length);
     for (Constraint constraint : ALL) {
+      boolean demanded = switch (constraint) {
+        case PROVIDER_ACTIVE, CHAT, CONTEXT -> true;
+        case POLICY -> !check.policy().equals(Policy.OPEN);
+        case PROVIDER_ONLY -> !options.only().isEmpty();
+        case PROVIDER_IGNORE -> !options.ignore().isEmpty();
+        case TOOLS -> needs.tools();
+        case VISION -> needs.vision();
+        case PDF -> needs.pdf();
+        case AUDIO -> needs.audio();
+        case JSON_SCHEMA -> needs.jsonSchema();
+        case PARAMETERS -> options.requireParameters();
+        case MAX_OUTPUT -> needs.maxOutputTokens() > 0;
+        case TAGS -> !options.requireTags().isEmpty();
+        case MIN_CONTEXT -> options.minContext() > 0;
+        case MIN_QUALITY -> options.minQuality() > 0;
+        case MAX_LATENCY -> options.maxLatencyMs() > 0;
+        case MAX_PRICE -> options.maxPromptRate() >= 0 || options.maxCompletionRate() >= 0;
+        case MAX_RATE -> options.maxRate() >= 0;
+        case MAX_COST -> options.maxCost() != null;
+      };
+      if (demanded) {
+        relevant.add(constraint);
+      }
+    }
+    return relevant.toArray(Constraint[]::new);
+  }
+
+  /** The first of these constraints that a model does not meet, null if it meets all. */
+  static @Nullable Constraint firstBroken(Constraint[] relevant, Model model, @Nullable Price price, @Nullable Usd expectedCost, long latencyMs, double quality, Check check) {
+    for (Constraint constraint : relevant) {
       if (!constraint.met(model, price, expectedCost, latencyMs, quality, check)) {
         return constraint;
       }

@@ -2,6 +2,7 @@ package io.dromedary.ranking;
 
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
+import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,11 @@ public interface ExpectedQuality {
 
   /** @param complexity how hard the request was found, null where nobody scored it (a model named by the request) */
   OfModel at(ChatRequest request, @Nullable Complexity complexity);
+
+  /** The same, for those who also look at what the request is about. */
+  default OfModel at(ChatRequest request, @Nullable Complexity complexity, Topic topic) {
+    return at(request, complexity);
+  }
 
   /** What is expected of each model, for one request. */
   @FunctionalInterface

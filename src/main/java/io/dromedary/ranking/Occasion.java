@@ -9,10 +9,16 @@ import org.jspecify.annotations.Nullable;
  * @param project who asks
  * @param topic what it is about
  * @param profile what the settings say of its domain and project
+ * @param optimize may the request be trimmed?
  * @param session which conversation it belongs to, "" where none is kept
  * @param stay the model that this conversation was with, null if there is none
  */
-public record Occasion(String project, Topic topic, Profile profile, String session, @Nullable Stay stay) {
+public record Occasion(String project, Topic topic, Profile profile, boolean optimize, String session, @Nullable Stay stay) {
   /** Nothing is known. */
-  public static final Occasion NONE = new Occasion("", Topic.NONE, Profile.NONE, "", null);
+  public static final Occasion NONE = new Occasion("", Topic.NONE, Profile.NONE, false, "", null);
+
+  /** For routes: may the request be trimmed? */
+  public boolean isTrimmed() {
+    return optimize;
+  }
 }

@@ -37,6 +37,7 @@ import java.util.TreeSet;
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
     Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, Choosing choosing, ModelCatalog catalogue) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
+  static final String BERT = "bert";
   static final String CAUSAL = "causal";
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
 
@@ -60,8 +61,8 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     keys.addAll(Choosing.KEYS);
     ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(keys);
     String scorer = root.get("scorer").text("keywords");
-    if (!scorers.contains(scorer)) {
-      throw root.get("scorer").error("allowed are " + String.join(", ", scorers));
+    if (!scorers.contains(scorer) && !(scorer.equals(BERT) && root.get("routers").get(BERT).present())) {
+      throw root.get("scorer").error("allowed are " + String.join(", ", new TreeSet<>(scorers)) + (scorer.equals(BERT) ? "; bert needs routers.bert" : ""));
     }
     long maxCandidates = root.get("max-candidates").count(6, 20);
     if (maxCandidates == 0) {
@@ -71,7 +72,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     Map<Tier, TierPolicy> tiers = new EnumMap<>(Tier.class);
     root.get("tiers").onlyKeys(Arrays.stream(Tier.values()).map(Tier::name).toList());
     for (Tier tier : Tier.values()) {
-      ConfigNode entry = root.get("tiers").get(tier.name()).onlyKeys(List.of("models", "default-max-output-tokens", "min-quality", "strategy", "cascade", "preference", "require-tags", "optimize"));
+      ConfigNode entry = root.get("tiers").get(tier.name()).onlyKeys(List.of("models", "default-max-output-tokens", "min-quality", "strategy", "cascade", "preference", "require-tags"));
       List<String> models = new ArrayList<>();
       for (ConfigNode model : entry.get("models").list()) {
         models.add(chatModel(model, catalogue));
@@ -96,7 +97,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
     return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
-        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), Choosing.read(root, catalogue, routers.get("causal")), catalogue);
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), Choosing.read(root, catalogue, routers), catalogue);
   }
 
   private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {
@@ -137,6 +138,9 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
   Set<String> kinds() {
     Set<String> kinds = new TreeSet<>(scorers);
     kinds.addAll(List.of("mf", "lexical"));
+    if (choosing.bert()) {
+      kinds.add(BERT);
+    }
     if (!choosing.causalModel().isEmpty()) {
       kinds.add(CAUSAL);
     }
@@ -145,7 +149,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
 
   /** What to do about a kind that exists and is not configured, "" for any other. */
   String unconfigured(String kind) {
-    return kind.equals("bert") || kind.equals(CAUSAL) ? "; `" + kind + "` needs `routers." + kind + "` in config/routing.yaml" : "";
+    return kind.equals(BERT) || kind.equals(CAUSAL) ? "; `" + kind + "` needs `routers." + kind + "` in config/routing.yaml" : "";
   }
 
   private static String optionalModel(ConfigNode value, ModelCatalog catalogue) {

@@ -125,7 +125,12 @@ public final class ConfigReload {
     List<String> changed = new ArrayList<>(0);
     Instant now = clock.instant();
     for (Fresh next : fresh) {
-      next.swap().run();
+      try {
+        next.swap().run();
+      } catch (RuntimeException e) {
+        // the file is in force; who derives things from it has made a mistake, and the other files must not wait for it
+        LOG.error("{} is in force, but not everything was told of it", next.state().part.file(), e);
+      }
       next.state().error = null;
       next.state().errorAt = null;
       if (!next.version().equals(next.state().version)) {

@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,7 @@ public final class Ledger implements AutoCloseable {
 
   private final LedgerWriter writer;
   private final Outbox outbox;
+  private final Predicate<String> told;
   private final long patienceNanos;
   private final int recovered;
 
@@ -34,7 +36,17 @@ public final class Ledger implements AutoCloseable {
     this(store, outbox, clock, PATIENCE);
   }
 
+  /** @param told the projects whose costs are told to the sinks */
+  public Ledger(Store store, Outbox outbox, Predicate<String> told, Clock clock) {
+    this(store, outbox, told, clock, PATIENCE);
+  }
+
   Ledger(Store store, Outbox outbox, Clock clock, Duration patience) {
+    this(store, outbox, project -> true, clock, patience);
+  }
+
+  private Ledger(Store store, Outbox outbox, Predicate<String> told, Clock clock, Duration patience) {
+    this.told = told;
     this.outbox = outbox;
     this.patienceNanos = patience.toNanos();
     Nodes nodes = new Nodes(store, clock, outbox);
@@ -118,7 +130,7 @@ public final class Ledger implements AutoCloseable {
   }
 
   private List<CostEvents.Event> events(Bill bill) {
-    return outbox.sinks().isEmpty() ? List.of() : CostEvents.of(bill);
+    return outbox.sinks().isEmpty() || !told.test(bill.project()) ? List.of() : CostEvents.of(bill);
   }
 
   /** Can attempts begin? For readiness. */

@@ -49,10 +49,17 @@ public final class Rollups {
 
   private final Store store;
   private final Clock clock;
+  private volatile long caughtUpMs;
 
   public Rollups(Store store, Clock clock) {
     this.store = store;
     this.clock = clock;
+    this.caughtUpMs = clock.millis();
+  }
+
+  /** Seconds since this node last saw the ledger summed up to its end. */
+  public double behindSeconds() {
+    return (clock.millis() - caughtUpMs) / 1_000.0;
   }
 
   private static String dimensions(boolean ledger) {
@@ -112,6 +119,7 @@ public final class Rollups {
       for (int rows = BATCH; rows == BATCH; folded += rows) {
         rows = step(Long.MAX_VALUE);
       }
+      caughtUpMs = clock.millis();
     } catch (SQLException e) {
       LOG.log(Level.WARNING, "the ledger could not be summed up just now, reports read more of it until it is: " + e.getClass().getSimpleName() + ", SQL state " + e.getSQLState());
     }

@@ -71,7 +71,7 @@ class AlertsFeatureTest {
     gateway = Gateway.with("openai", openai).callers("projects:\n- {id: team-a, keys: [{id: k, sha256: " + KEY.sha256() + "}], budgets: [{per: day, usd: 0.000001}]}\n- {id: team-b, keys: []}\n")
         .set("dromedary.config.dir", config).set("dromedary.config.watch-every-ms", 200).set("dromedary.alerts.every-ms", 1_000).set("dromedary.cache.enabled", false)
         .set("dromedary.alerts.sinks.hook.uri", url + "/hook?token=s3cret").set("dromedary.alerts.sinks.slack.uri", url + "/slack").set("dromedary.alerts.sinks.slack.format", "slack")
-        .set("dromedary.alerts.sinks.route.uri", "direct:my-alerts").set("dromedary.alerts.sinks.hung.uri", "http://127.0.0.1:" + hung.getLocalPort() + "/").set("dromedary.alerts.sinks.mute.uri", "").start();
+        .set("dromedary.alerts.sinks.route.uri", "direct:my-alerts").set("dromedary.alerts.sinks.hung.uri", "http://127.0.0.1:" + hung.getLocalPort() + "/").set("dromedary.alerts.sinks.mute.uri", "").set("camel.component.http.response-timeout", 1_000).start();
     gateway.bean(CamelContext.class).addRoutes(new RouteBuilder() {
       @Override
       public void configure() {
@@ -101,7 +101,7 @@ class AlertsFeatureTest {
     assertThat(refused.status()).as(refused.text()).isEqualTo(429);
     assertThat(refused.json().at("/error/code").asText()).isEqualTo("budget_exceeded");
 
-    await().atMost(Duration.ofSeconds(40)).until(() -> spent(HOOK) == 1 && SLACK.size() == 1 && ROUTE.size() == 1);
+    await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> assertThat(List.of(spent(HOOK), (long) SLACK.size(), (long) ROUTE.size())).containsExactly(1L, 1L, 1L));
     Post post = HOOK.stream().filter(each -> each.body().path("rule").asText().equals("spent")).findFirst().orElseThrow();
     assertThat(post.type()).isEqualTo("POST application/json");
     assertThat(post.body().path("project").asText()).isEqualTo("team-a");

@@ -11,6 +11,8 @@ import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.Decision;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Tier;
+import io.dromedary.catalog.Topic;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
@@ -211,6 +213,21 @@ class CandidateRankingTest {
     refused(400, "from 0 to 1", () -> ranking.byThreshold(request("'model':'router-keywords-1.5'"), looking(Tier.MEDIUM)));
     Complexity fallen = new Complexity(0.5, Tier.MEDIUM, "keywords", Map.of("fallback_from", "length"));
     assertThat(ids(ranking.byThreshold(request("'model':'router-length-0.4'"), fallen)).get(0)).isEqualTo("openai/gpt-4o");
+  }
+
+  @Test
+  void a_tier_a_project_and_a_domain_may_each_say_how_their_requests_are_routed() {
+    String yaml = new String(ROUTING, StandardCharsets.UTF_8).replace("    min-quality: 0.85", "    min-quality: 0.85\n    strategy: cascade").replace("projects: {}", "projects: {team: {preference: quality, require-tags: [eu], models: [openai/gpt-4o-mini, openai/gpt-4o]}}")
+        .replace("  creative: {}", "  creative: {models: [anthropic/claude-haiku-4-5]}");
+    RoutingPolicy policy = RoutingPolicy.read(yaml.getBytes(StandardCharsets.UTF_8), "routing.yaml", CATALOGUE, SCORERS);
+    CandidateRanking ranking = new CandidateRanking(() -> CATALOGUE, () -> policy, all, ExpectedLatency.PRIOR);
+    Caller team = new Caller("team", "", false, Set.of());
+    Topic story = new Topic("creative", Map.of(), false, "creative", Map.of());
+
+    assertThat(ranking.byTier(request(""), looking(Tier.EXPERT), Occasion.NONE).decision().strategy()).isEqualTo("cascade");
+    assertThat(ranking.byTier(request(""), looking(Tier.COMPLEX), Occasion.NONE).decision().strategy()).isEqualTo("tier");
+    assertThat(ids(ranking.byTier(request(""), looking(Tier.SIMPLE), ranking.occasion(request(""), Caller.OPEN, story)))).startsWith("anthropic/claude-haiku-4-5");
+    refused(422, "require_tags", () -> ranking.namedModel(request("'model':'gpt-4o'"), ranking.occasion(request("'model':'gpt-4o'"), team, Topic.NONE)));
   }
 
   @Test

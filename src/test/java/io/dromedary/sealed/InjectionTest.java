@@ -26,7 +26,7 @@ class InjectionTest {
   private static final String CHAT = "/v1/chat/completions";
   private static final String MARK = "evil-marker";
   private static final Set<String> TO_PROVIDER = Set.of("host", "authorization", "content-type", "content-length", "accept", "accept-encoding", "user-agent", "connection", "transfer-encoding");
-  private static final Set<String> TO_CALLER = Set.of("x-request-id", "x-dromedary-model", "x-dromedary-provider", "x-dromedary-tier", "x-dromedary-strategy", "x-dromedary-reason", "x-dromedary-attempts", "x-dromedary-cache",
+  private static final Set<String> TO_CALLER = Set.of("x-request-id", "x-dromedary-model", "x-dromedary-provider", "x-dromedary-tier", "x-dromedary-strategy", "x-dromedary-task", "x-dromedary-domain", "x-dromedary-optimized", "x-dromedary-reason", "x-dromedary-attempts", "x-dromedary-cache",
       "x-dromedary-cost-usd", "x-dromedary-saved-usd", "x-dromedary-overhead-ms", "x-dromedary-dropped-params", "content-type", "content-length", "date", "connection", "keep-alive", "x-content-type-options", "transfer-encoding",
       "cache-control", "x-accel-buffering");
   private static final List<String> NAMES = List.of("CamelHttpUri", "cAmelHttpUri", "CAMELHTTPURI", "CamelHttpPath", "CamelHttpQuery", "CamelHttpMethod", "CamelHttpResponseCode", "CamelHttpCharacterEncoding", "CamelCaffeineKey",

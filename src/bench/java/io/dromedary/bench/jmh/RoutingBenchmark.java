@@ -2,15 +2,20 @@ package io.dromedary.bench.jmh;
 
 import io.dromedary.catalog.Candidates;
 import io.dromedary.catalog.Complexity;
+import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Tier;
+import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
+import io.dromedary.domain.TopicPolicy;
+import io.dromedary.domain.Topics;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.ExpectedLatency;
 import io.dromedary.ranking.ProviderStates;
 import io.dromedary.ranking.RoutingPolicy;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,19 +43,32 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class RoutingBenchmark {
+  private static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
   private final ChatRequest request = KernelBenchmark.SampleRequests.request(500);
   private final ComplexityScorers keywords = new ComplexityScorers(List.of(), () -> "keywords");
   private final ComplexityScorers length = new ComplexityScorers(List.of(), () -> "length");
   private final Complexity expert = new Complexity(0.9, Tier.EXPERT, "keywords", Map.of("words", 80));
   private @Nullable CandidateRanking usual;
   private @Nullable CandidateRanking elsewhere;
+  private @Nullable CandidateRanking wide;
+  private @Nullable Topics topics;
+  private final ChatRequest balanced = request.withModel("auto:balanced");
 
   /** @throws IOException if the shipped settings cannot be read: run it from the project's root */
   @Setup
   public void prepare() throws IOException {
     ModelCatalog catalogue = ModelCatalog.read(Files.readAllBytes(Path.of("config/models.yaml")), "config/models.yaml");
-    RoutingPolicy policy = RoutingPolicy.read(Files.readAllBytes(Path.of("config/routing.yaml")), "config/routing.yaml", catalogue, keywords.kinds());
+    RoutingPolicy policy = RoutingPolicy.read(Files.readAllBytes(Path.of("config/routing.yaml")), "config/routing.yaml", catalogue, SCORERS);
     usual = new CandidateRanking(() -> catalogue, () -> policy, only(Set.of("openai", "anthropic", "gemini", "groq", "ollama")), ExpectedLatency.PRIOR);
+    List<String> hundred = catalogue.all().stream().filter(model -> model.mode().equals("chat")).map(Model::id).limit(100).toList();
+    String widest = Files.readString(Path.of("config/routing.yaml")).replaceFirst("models: \\[anthropic/claude-opus-5, openai/gpt-4o, anthropic/claude-sonnet-5\\]", "models: " + hundred);
+    RoutingPolicy hundredWide = RoutingPolicy.read(widest.getBytes(StandardCharsets.UTF_8), "config/routing.yaml", catalogue, SCORERS);
+    if (hundred.size() != 100 || !widest.contains(hundred.toString())) {
+      throw new IllegalStateException("the EXPERT chain is not as it was");
+    }
+    wide = new CandidateRanking(() -> catalogue, () -> hundredWide, only(Set.copyOf(catalogue.providers())), ExpectedLatency.PRIOR);
+    TopicPolicy words = TopicPolicy.read(Files.readAllBytes(Path.of("config/routing.yaml")), "config/routing.yaml", Set.of());
+    topics = new Topics(() -> words);
     elsewhere = new CandidateRanking(() -> catalogue, () -> policy, only(Set.of("mistral", "deepseek", "openrouter")), ExpectedLatency.PRIOR);
   }
 
@@ -90,5 +108,17 @@ public class RoutingBenchmark {
   @Benchmark
   public Candidates rankStandIns() {
     return Objects.requireNonNull(elsewhere).byTier(request, expert);
+  }
+
+  /** @return the best of a hundred candidates, weighed by cost, quality and speed */
+  @Benchmark
+  public Candidates rankHundred() {
+    return Objects.requireNonNull(wide).byTier(balanced, expert);
+  }
+
+  /** @return domain and task of 500 characters */
+  @Benchmark
+  public Topic tellTopic() {
+    return Objects.requireNonNull(topics).of(request);
   }
 }

@@ -65,6 +65,11 @@ public final class Replies {
     return new Reply.Whole(200, id(requestId), JSON, Json.bytes(json));
   }
 
+  /** JSON objects, one a line. */
+  public Reply lines(byte[] lines, @Nullable String requestId) {
+    return new Reply.Whole(200, id(requestId), "application/x-ndjson", lines);
+  }
+
   /** What an admin request with the same idempotency key was answered before. */
   public Reply kept(int status, byte[] body, @Nullable String requestId) {
     Map<String, String> headers = id(requestId);

@@ -201,7 +201,7 @@ public final class MiniLm implements AutoCloseable {
   }
 
   private Made compute(List<String> texts, int first) {
-    beforeLoading();
+    beforeLoading(nativeDir);
     List<float[]> vectors = new ArrayList<>(texts.size());
     long tokens = 0;
     for (int i = 0; i < texts.size(); i++) {
@@ -216,7 +216,7 @@ public final class MiniLm implements AutoCloseable {
   }
 
   /** What the tokenizer's library reads when it is loaded: unpack where nobody else can write, take no other library than the one in the jar, and tell nobody. */
-  private void beforeLoading() {
+  public static void beforeLoading(Path nativeDir) {
     setUnlessSet("ENGINE_CACHE_DIR", nativeDir.toAbsolutePath().toString());
     setUnlessSet("RUST_FLAVOR", "cpu");
     setUnlessSet("OPT_OUT_TRACKING", "true");

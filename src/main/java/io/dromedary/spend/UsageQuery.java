@@ -34,6 +34,8 @@ record UsageQuery(Instant from, Instant to, boolean open, List<String> by, Map<D
   static final List<String> TIMES = List.of("hour", "day", "week", "month");
   /** All that {@code group_by} takes; {@code tags} is a request's whole set of them, {@code tag} each one. */
   static final List<String> GROUPS = List.of("project", "key", "user", "agent", "model", "provider", "tier", "task", "domain", "tag", "tags", "hour", "day", "week", "month");
+  /** The same as {@code key}, of which a long value is refused at the door: it might be a key itself. */
+  private static final String LONG_KEY = "key_id";
   static final List<String> FILTERS = List.of("project", "key", "user", "agent", "model", "provider", "tier", "task", "domain", "tag");
 
   /**
@@ -44,7 +46,7 @@ record UsageQuery(Instant from, Instant to, boolean open, List<String> by, Map<D
    */
   static UsageQuery of(Map<String, String> query, Set<String> words, List<String> groups, Caller caller, Clock clock) {
     query.keySet().forEach(name -> {
-      if (!words.contains(name) && !FILTERS.contains(name)) {
+      if (!words.contains(name) && !FILTERS.contains(name) && !name.equals(LONG_KEY)) {
         throw Problem.badField(Problem.clip(name), "there is no parameter `" + Problem.clip(name) + "` here; there are " + String.join(", ", new java.util.TreeSet<>(words)) + ", and to narrow it down " + String.join(", ", FILTERS));
       }
     });
@@ -65,7 +67,7 @@ record UsageQuery(Instant from, Instant to, boolean open, List<String> by, Map<D
     }
     Map<Dimension, String> only = new EnumMap<>(Dimension.class);
     for (String filter : FILTERS) {
-      String value = query.get(filter);
+      String value = filter.equals("key") && query.containsKey(LONG_KEY) ? query.get(LONG_KEY) : query.get(filter);
       if (value != null) {
         if (value.length() > 1_024) {
           throw Problem.badField(filter, "`" + filter + "` may have 1024 characters, not " + value.length());

@@ -80,6 +80,8 @@ import org.springframework.context.annotation.Scope;
     ReportWiring.class,
     AlertWiring.class,
     Tenants.class,
+    QueueWiring.class,
+    JmsWiring.class,
     Trials.class,
     Learners.class,
 })

@@ -11,6 +11,7 @@ import io.dromedary.budget.Tenants;
 import io.dromedary.capacity.Capacities;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
+import io.dromedary.chat.Usd;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Store;
@@ -83,8 +84,8 @@ class Spending {
 
   @Bean
   BudgetSignals budgetLog() {
-    return signal -> LOG.warn("{} {}{} ({}): {} nano-dollars used, {} held, of {}", signal.kind().name().toLowerCase(Locale.ROOT).replace('_', ' '), signal.name(),
-        signal.subject().isEmpty() ? "" : " of one share", signal.period(), signal.usedNanos(), signal.reservedNanos(), signal.limitNanos());
+    return signal -> LOG.warn("{} {}{}, {}: {} USD used and {} held, of {}", signal.kind().name().toLowerCase(Locale.ROOT).replace('_', ' '), signal.name(), signal.subject().isEmpty() ? "" : " (one share)", signal.period(),
+        Usd.ofNanos(signal.usedNanos()), Usd.ofNanos(signal.reservedNanos()), Usd.ofNanos(signal.limitNanos()));
   }
 
   private record OfCallers(CallerRegistry callers) implements Tenants {

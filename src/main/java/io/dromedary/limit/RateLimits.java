@@ -131,7 +131,7 @@ public final class RateLimits implements AutoCloseable {
     }
     LimitRules account = accounts.getOrDefault(candidate.provider(), LimitRules.NONE);
     if (account.isEmpty() && taken.rules.byModel().isEmpty()) {
-      taken.attempts.add(new Taken.Attempted(taken.lane, List.of(), "", List.of()));
+      taken.attempts.add(new Taken.Attempted(candidate, taken.lane, List.of(), "", List.of()));
       return;
     }
     String accountLane = "account:" + candidate.provider();
@@ -142,7 +142,7 @@ public final class RateLimits implements AutoCloseable {
     List<Claim> models = new ArrayList<>(2);
     byModel(models, taken.rules, candidate, taken);
     try {
-      taken.attempts.add(new Taken.Attempted(taken.lane, grant(taken.lane, models, candidate), accountLane, granted));
+      taken.attempts.add(new Taken.Attempted(candidate, taken.lane, grant(taken.lane, models, candidate), accountLane, granted));
     } catch (ProviderFailure refused) {
       giveAll(accountLane, granted);
       throw refused;
@@ -185,9 +185,12 @@ public final class RateLimits implements AutoCloseable {
       return;
     }
     List<Attempt> attempts = bill == null ? List.of() : bill.attempts();
-    for (int i = 0; i < taken.attempts.size(); i++) {
-      Taken.Attempted attempted = taken.attempts.get(i);
-      Attempt.Outcome outcome = i < attempts.size() ? attempts.get(i).outcome() : null;
+    boolean passedOver = attempts.size() < taken.attempts.size();
+    int next = 0;
+    for (Taken.Attempted attempted : taken.attempts) {
+      // a candidate that no budget could bear was passed over: it has no attempt
+      boolean begun = next < attempts.size() && (!passedOver || attempts.get(next).candidate().equals(attempted.candidate()));
+      Attempt.Outcome outcome = begun ? attempts.get(next++).outcome() : null;
       boolean called = outcome != null && !outcome.failure().equals("not_called");
       long tokens = outcome == null ? 0 : outcome.usage().total();
       correct(attempted.accountLane(), attempted.account(), called, tokens);
@@ -228,7 +231,7 @@ public final class RateLimits implements AutoCloseable {
   public ArrayNode page(Caller caller) {
     LimitRules mine = rules(caller);
     ArrayNode list = Json.object().putArray("windows");
-    List<Claim> claims = claims(mine, caller, null, 1, false);
+    List<Claim> claims = claims(mine, caller, caller.user().isEmpty() ? null : user(caller.user()), 1, false);
     for (LimitRules.ModelGauge each : mine.byModel()) {
       for (String model : each.models()) {
         add(claims, "model:" + model, Scope.MODEL, List.of(each.gauge()), 1, false, pace(caller));
@@ -340,6 +343,10 @@ public final class RateLimits implements AutoCloseable {
     }
     JsonNode named = request.json().path("safety_identifier");
     String user = caller.user().isEmpty() && named.isTextual() ? named.textValue() : request.user(caller);
+    return user(user);
+  }
+
+  private static String user(String user) {
     if (user.isEmpty()) {
       return "user:";
     }

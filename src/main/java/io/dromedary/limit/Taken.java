@@ -1,6 +1,8 @@
 package io.dromedary.limit;
 
+import io.dromedary.catalog.Candidate;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,15 +11,15 @@ import org.jspecify.annotations.Nullable;
 
 /** What one request took of the limits, until it is settled; tells the {@code x-ratelimit-*} headers. */
 public final class Taken {
-  /** What one attempt took at its model's and its account's gauges. */
-  record Attempted(String projectLane, List<Level> model, String accountLane, List<Level> account) {}
+  /** What one attempt took at its model's and its account's gauges; no call came of it if money was lacking. */
+  record Attempted(Candidate candidate, String projectLane, List<Level> model, String accountLane, List<Level> account) {}
 
   final String lane;
   final List<Level> levels;
   final LimitRules rules;
   final long estimate;
   final boolean promised;
-  final List<Attempted> attempts = new ArrayList<>(1);
+  final List<Attempted> attempts = Collections.synchronizedList(new ArrayList<>(1));
   final AtomicBoolean settled = new AtomicBoolean();
 
   /**

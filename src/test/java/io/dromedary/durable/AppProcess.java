@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** The packaged gateway as a process of its own, in a directory of its own, with nothing of the tests' environment but what is given. */
@@ -64,7 +65,7 @@ final class AppProcess implements AutoCloseable {
   }
 
   private void awaitReady() throws IOException, InterruptedException {
-    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    long end = System.nanoTime() + Duration.ofSeconds(120).toNanos();
     while (System.nanoTime() < end && process.isAlive()) {
       try {
         if (get("/health/readiness").statusCode() == 200) {
@@ -93,12 +94,19 @@ final class AppProcess implements AutoCloseable {
     return Files.readString(log);
   }
 
-  HttpResponse<String> get(String path) throws IOException, InterruptedException {
-    return HTTP.send(HttpRequest.newBuilder(uri(path)).timeout(Duration.ofSeconds(10)).build(), HttpResponse.BodyHandlers.ofString());
+  /** @param headers names and values, alternating */
+  HttpResponse<String> get(String path, String... headers) throws IOException, InterruptedException {
+    HttpRequest.Builder builder = HttpRequest.newBuilder(uri(path)).timeout(Duration.ofSeconds(10));
+    return HTTP.send((headers.length == 0 ? builder : builder.headers(headers)).build(), HttpResponse.BodyHandlers.ofString());
   }
 
-  JsonNode json(String path) throws IOException, InterruptedException {
-    return Json.read(get(path).body().getBytes(UTF_8));
+  JsonNode json(String path, String... headers) throws IOException, InterruptedException {
+    return Json.read(get(path, headers).body().getBytes(UTF_8));
+  }
+
+  /** Without a thread of the caller. */
+  CompletableFuture<HttpResponse<String>> chatLater(ObjectNode request, String... headers) {
+    return HTTP.sendAsync(post(request, headers), HttpResponse.BodyHandlers.ofString());
   }
 
   /** @param headers names and values, alternating */

@@ -2,7 +2,6 @@ package io.dromedary.features;
 
 import static io.dromedary.testing.Gateway.request;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
@@ -55,14 +54,6 @@ class ProvisionedTest {
       JsonNode own = gateway.get("/v1/savings?period_days=1").json();
       assertThat(Usd.of(own.at("/provisioned/saved_usd").asText()).nanos()).isEqualTo(list);
       assertThat(own.path("provisioned").has("commitment_usd")).as("what it costs is the operator's").isFalse();
-    }
-  }
-
-  @Test
-  @Tag("M4")
-  void capacity_of_a_model_that_nobody_knows_stops_the_start() {
-    try (FakeProvider openai = FakeProvider.openai()) {
-      assertThatThrownBy(() -> setup(openai).set("dromedary.provisioned[0].model", "openai/no-such").start()).hasStackTraceContaining("dromedary.provisioned[0].model = openai/no-such: must be a model of config/models.yaml");
     }
   }
 }

@@ -23,6 +23,10 @@ public final class LedgerBench {
       try (Ledger ledger = new Ledger(store, outbox, Clock.systemUTC())) {
         run(ledger, "warm-up", callers, 4, false, 0);
         run(ledger, "begin+settle", callers, seconds, false, 0);
+        purses = new io.dromedary.catalog.Purse[] {new SpendSamples.Till("day", "1000000"), new SpendSamples.Till("month", "1000000")};
+        run(ledger, "two budgets", callers, seconds, false, 0);
+        run(ledger, "one, budgets", 1, Math.min(seconds, 4), false, 0);
+        purses = new io.dromedary.catalog.Purse[] {};
         run(ledger, "paced 8 ms", callers, seconds, false, 8);
         run(ledger, "paced 64 ms", callers, Math.min(seconds, 4), false, 64);
         run(ledger, "note (hits)", callers, Math.min(seconds, 4), true, 0);
@@ -33,6 +37,9 @@ public final class LedgerBench {
       }
     }
   }
+
+  /** Two budgets that all requests share, far from their limits; null for runs without. */
+  private static io.dromedary.catalog.Purse[] purses = {};
 
   private static final AtomicInteger IDS = new AtomicInteger();
 
@@ -49,7 +56,8 @@ public final class LedgerBench {
       threads[i] = new Thread(() -> {
         while (System.nanoTime() < end) {
           String id = "req_" + Long.toHexString(System.currentTimeMillis()) + IDS.incrementAndGet();
-          Bill bill = hits ? SpendSamples.hit(id) : SpendSamples.bill(id, 1);
+          Bill bill = hits ? SpendSamples.hit(id) : purses.length == 0 ? SpendSamples.bill(id, 1)
+              : SpendSamples.bill(id, "default", List.of(SpendSamples.ended(SpendSamples.drawing(id, 1, io.dromedary.chat.Usd.of("0.0123"), purses), io.dromedary.catalog.Attempt.Status.ANSWERED, 240)));
           long t = System.nanoTime();
           if (hits) {
             ledger.note(bill);

@@ -8,11 +8,14 @@ import io.dromedary.access.ProjectStore;
 import io.dromedary.agent.Agents;
 import io.dromedary.alert.Alerts;
 import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.AnswerPurge;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
 import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
+import io.dromedary.cache.FurtherAnswers;
+import io.dromedary.cache.SharedAnswers;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Egress;
@@ -76,10 +79,13 @@ import org.springframework.context.annotation.Scope;
     Spending.class,
     Reloading.class,
     RedisWiring.class,
+    Caches.class,
     RateLimitWiring.class,
     ReportWiring.class,
     AlertWiring.class,
     Tenants.class,
+    QueueWiring.class,
+    JmsWiring.class,
     Trials.class,
     Learners.class,
 })
@@ -175,8 +181,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
-    return new Pages(catalog, accounts, models, agents, cache, meters);
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, AnswerPurge purges, ObjectProvider<CachePage> further, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, agents, cache, purges, further.orderedStream().toList(), meters);
   }
 
   // Caches
@@ -192,8 +198,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AnswerRecall answerRecall(AnswerCache cache, Clock clock, DromedarySettings settings) {
-    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled());
+  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, Clock clock, DromedarySettings settings) {
+    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable());
   }
 
   @Bean
@@ -202,8 +208,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  RecalledAnswer recalledAnswer() {
-    return new RecalledAnswer();
+  RecalledAnswer recalledAnswer(FurtherAnswers further) {
+    return new RecalledAnswer(further.any());
   }
 
   // Models

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.camel.CamelContext;
+import org.apache.camel.Endpoint;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.builder.TemplatedRouteBuilder;
 import org.apache.camel.support.DefaultEndpoint;
@@ -124,8 +125,13 @@ public final class CostRelays {
     mail = context.createProducerTemplate();
     for (int i = 0; i < relays.size(); i++) {
       Relay relay = relays.get(i);
-      if (context.getEndpoint(relay.uri) instanceof DefaultEndpoint endpoint) {
+      Endpoint sink = context.getEndpoint(relay.uri);
+      if (sink instanceof DefaultEndpoint endpoint) {
         endpoint.setLazyStartProducer(true);
+      }
+      // by its name: a host application may have no Kafka
+      if (relay.uri.startsWith("kafka:")) {
+        KafkaSink.check(sink, relay.name);
       }
       String template = relay.kind.equals("cost") ? "relay-cost-events" : "relay-alerts";
       TemplatedRouteBuilder.builder(context, template).routeId(template + "-" + i).parameter("number", i).parameter("sink", relay.uri).add();

@@ -3,6 +3,7 @@ package io.dromedary.camel;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
 import io.dromedary.limit.BodyBudget;
+import io.dromedary.queue.QueueMessage;
 import io.dromedary.server.BodyReader;
 import io.dromedary.server.HttpEntry;
 import jakarta.servlet.http.HttpServletRequest;
@@ -86,6 +87,9 @@ public final class Ingress implements Processor {
       HttpServletRequest request = httpMessage.getRequest();
       exchange.setVariable("entry", "http");
       message.setBody(http.inbound(id, request, slots));
+    } else if (message.getBody() instanceof QueueMessage queued) {
+      exchange.setVariable("entry", queued.getEntry());
+      message.setBody(new Inbound(id, queued.getEntry(), "", "", Map.of(), queued.metadata(), bytes(exchange, queued.bytes()), Instant.now()));
     } else {
       String entry = entry(exchange);
       exchange.setVariable("entry", entry);

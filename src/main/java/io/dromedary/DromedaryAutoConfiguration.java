@@ -79,6 +79,7 @@ import org.springframework.context.annotation.Scope;
     Tenants.class,
     Trials.class,
     Learners.class,
+    Batches.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean

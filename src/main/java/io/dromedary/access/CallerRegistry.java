@@ -6,6 +6,7 @@ import io.dromedary.catalog.ConfigPart;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.Policy;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Secret;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +43,9 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
 
   /** Names a project of an open gateway; means nothing once keys do. */
   public static final String PROJECT_HEADER = "x-dromedary-project";
+
+  /** In whose name work goes on that was taken in before, such as the lines of a batch: {@code project/key}, the key "" for none. No header has such a name, so that no message can say it. */
+  public static final String ON_BEHALF = ":on-behalf";
 
   private static final Logger LOG = LoggerFactory.getLogger(CallerRegistry.class);
   private static final Caller ADMIN = new Caller("admin", "admin-token", true, Set.of());
@@ -335,6 +340,10 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
    * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 403 for a key that may not be used at this entry; 400 for an odd {@code x-dromedary-project} at an open gateway
    */
   public Caller identify(Inbound in) {
+    String behalf = in.header(ON_BEHALF);
+    if (behalf != null) {
+      return onBehalf(behalf.substring(0, behalf.lastIndexOf('/')), behalf.substring(behalf.lastIndexOf('/') + 1), in);
+    }
     if (!closed) {
       return open(in.header(PROJECT_HEADER));
     }
@@ -363,6 +372,30 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
   private static String endpoint(Inbound in) {
     String path = in.path();
     return path.isEmpty() ? in.entry() : path.startsWith("/v1/") ? path.substring(4) : path;
+  }
+
+  /** Under the rules that hold for the key now. @throws Problem 401 when it, or its project, is no longer in force */
+  private Caller onBehalf(String project, String key, Inbound in) {
+    if (!closed) {
+      return open(project);
+    }
+    Callers callers = version.callers();
+    if (key.isEmpty()) {
+      Project own = callers.project(project);
+      if (own == null) {
+        throw Problem.unauthorized();
+      }
+      return new Caller(own.id(), "", false, own.tags(), own.org(), "", Policy.of(own.profile(), own.rule()));
+    }
+    ProjectKey known = callers.key(project, key);
+    Callers.Key valid = known == null ? null : callers.key(HexFormat.of().parseHex(known.sha256()));
+    if (valid == null || valid.expiresAtMs <= clock.millis()) {
+      throw Problem.unauthorized();
+    }
+    if (!valid.endpoints.isAll() && !valid.endpoints.admit(endpoint(in), in.entry())) {
+      throw new Problem(403, "invalid_request_error", "this key may be used for " + valid.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
+    }
+    return valid.caller;
   }
 
   private static Caller open(@Nullable String project) {

@@ -44,8 +44,8 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
   /** Names a project of an open gateway; means nothing once keys do. */
   public static final String PROJECT_HEADER = "x-dromedary-project";
 
-  /** In whose name work goes on that was taken in before, such as the lines of a batch: {@code project/key}, the key "" for none. No header has such a name, so that no message can say it. */
-  public static final String ON_BEHALF = ":on-behalf";
+  /** {@code project} or {@code project/key} that an entry knows without a key, by its settings or by a seal of ours. No header has such a name, so that no message can. */
+  public static final String KNOWN_CALLER = ":caller";
 
   private static final Logger LOG = LoggerFactory.getLogger(CallerRegistry.class);
   private static final Caller ADMIN = new Caller("admin", "admin-token", true, Set.of());
@@ -340,9 +340,9 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
    * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 403 for a key that may not be used at this entry; 400 for an odd {@code x-dromedary-project} at an open gateway
    */
   public Caller identify(Inbound in) {
-    String behalf = in.header(ON_BEHALF);
-    if (behalf != null) {
-      return onBehalf(behalf.substring(0, behalf.lastIndexOf('/')), behalf.substring(behalf.lastIndexOf('/') + 1), in);
+    String known = in.header(KNOWN_CALLER);
+    if (known != null) {
+      return known(known, in);
     }
     if (!closed) {
       return open(in.header(PROJECT_HEADER));
@@ -359,9 +359,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     if (key.expiresAtMs <= now) {
       throw Problem.unauthorized();
     }
-    if (!key.endpoints.isAll() && !key.endpoints.admit(endpoint(in), in.entry())) {
-      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
-    }
+    admitted(key, in);
     if (key.usedIn(now / HOUR_MS)) {
       keyUse.accept(key.caller, in);
     }
@@ -374,28 +372,34 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     return path.isEmpty() ? in.entry() : path.startsWith("/v1/") ? path.substring(4) : path;
   }
 
-  /** Under the rules that hold for the key now. @throws Problem 401 when it, or its project, is no longer in force */
-  private Caller onBehalf(String project, String key, Inbound in) {
+  /** @throws Problem 401 when there is no such project or key (any more), 403 when what is asked for at a path is not for it */
+  private Caller known(String name, Inbound in) {
+    int slash = name.indexOf('/');
+    String id = slash < 0 ? name : name.substring(0, slash);
     if (!closed) {
-      return open(project);
+      return open(id);
     }
     Callers callers = version.callers();
-    if (key.isEmpty()) {
-      Project own = callers.project(project);
-      if (own == null) {
-        throw Problem.unauthorized();
-      }
-      return new Caller(own.id(), "", false, own.tags(), own.org(), "", Policy.of(own.profile(), own.rule()));
-    }
-    ProjectKey known = callers.key(project, key);
-    Callers.Key valid = known == null ? null : callers.key(HexFormat.of().parseHex(known.sha256()));
-    if (valid == null || valid.expiresAtMs <= clock.millis()) {
+    Project project = callers.project(id);
+    if (project == null) {
       throw Problem.unauthorized();
     }
-    if (!valid.endpoints.isAll() && !valid.endpoints.admit(endpoint(in), in.entry())) {
-      throw new Problem(403, "invalid_request_error", "this key may be used for " + valid.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
+    if (slash < 0) {
+      return new Caller(project.id(), "", false, project.tags(), project.org(), "", Policy.of(project.profile(), project.rule()));
     }
-    return valid.caller;
+    ProjectKey named = callers.key(id, name.substring(slash + 1));
+    Callers.Key key = named == null ? null : callers.key(HexFormat.of().parseHex(named.sha256()));
+    if (key == null || key.expiresAtMs <= clock.millis()) {
+      throw Problem.unauthorized();
+    }
+    return in.path().isEmpty() ? key.caller : admitted(key, in);
+  }
+
+  private static Caller admitted(Callers.Key key, Inbound in) {
+    if (!key.endpoints.isAll() && !key.endpoints.admit(endpoint(in), in.entry())) {
+      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
+    }
+    return key.caller;
   }
 
   private static Caller open(@Nullable String project) {

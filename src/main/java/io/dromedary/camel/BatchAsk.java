@@ -30,7 +30,7 @@ public final class BatchAsk implements LineAsker {
   @Override
   public Told ask(Asking asking) {
     String id = ids.next();
-    Inbound in = new Inbound(id, asking.entry(), "POST", asking.line().endpoint(), Map.of(), Map.of(CallerRegistry.ON_BEHALF, asking.project() + "/" + asking.keyId(), InFlight.PRIORITY, "batch"), asking.line().body(), Instant.now());
+    Inbound in = new Inbound(id, asking.entry(), "POST", asking.line().endpoint(), Map.of(), Map.of(CallerRegistry.KNOWN_CALLER, asking.keyId().isEmpty() ? asking.project() : asking.project() + "/" + asking.keyId(), InFlight.PRIORITY, "batch"), asking.line().body(), Instant.now());
     try {
       Exchange exchange = template().request("direct:ask-batch-line", to -> {
         to.getMessage().setBody(in);

@@ -3,6 +3,7 @@ package io.dromedary.camel;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
 import io.dromedary.limit.BodyBudget;
+import io.dromedary.queue.QueueMessage;
 import io.dromedary.server.BodyReader;
 import io.dromedary.server.HttpEntry;
 import jakarta.servlet.http.HttpServletRequest;
@@ -92,6 +93,9 @@ public final class Ingress implements Processor {
         exchange.setVariable("upload", http.upload(request));
       }
       message.setBody(http.inbound(id, request, slots));
+    } else if (message.getBody() instanceof QueueMessage queued) {
+      exchange.setVariable("entry", queued.getEntry());
+      message.setBody(new Inbound(id, queued.getEntry(), "", "", Map.of(), queued.metadata(), bytes(exchange, queued.bytes()), Instant.now()));
     } else if (message.getBody() instanceof GenericFile<?> file && "file".equals(entry(exchange)) && file.getFileName().endsWith(LINES)) {
       // a file of many requests: it is named, and each of its lines is read under the cap
       exchange.setVariable("entry", "file");

@@ -1,6 +1,7 @@
 package io.dromedary.durable;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -50,6 +51,13 @@ class CostEventsFeatureTest {
     assertThat(CostRelays.split("log:cost, kafka:t?brokers=a:9092,b.example:9092&maxBlockMs=1000,file:x?fileName=y")).containsExactly("log:cost", "kafka:t?brokers=a:9092,b.example:9092&maxBlockMs=1000",
         "file:x?fileName=y");
     assertThat(CostRelays.split("")).isEmpty();
+  }
+
+  @Test
+  void a_kafka_sink_that_may_lose_events_stops_the_start() {
+    for (String weak : new String[] {"requestRequiredAcks=1&enableIdempotence=false", "enableIdempotence=false"}) {
+      assertThatThrownBy(() -> Gateway.bare().set("dromedary.cost-sink", "kafka:" + TOPIC + "?brokers=127.0.0.1:9&" + weak).start().close()).hasStackTraceContaining("requestRequiredAcks=all");
+    }
   }
 
   @Test

@@ -88,6 +88,7 @@ import org.springframework.context.annotation.Scope;
     JmsWiring.class,
     Trials.class,
     Learners.class,
+    Batches.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean

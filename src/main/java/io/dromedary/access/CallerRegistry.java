@@ -5,8 +5,8 @@ import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.ConfigPart;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
-import io.dromedary.chat.Policy;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.Policy;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Secret;
 import java.io.IOException;
@@ -342,7 +342,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
   public Caller identify(Inbound in) {
     String known = in.header(KNOWN_CALLER);
     if (known != null) {
-      return known(known);
+      return known(known, in);
     }
     if (!closed) {
       return open(in.header(PROJECT_HEADER));
@@ -359,9 +359,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     if (key.expiresAtMs <= now) {
       throw Problem.unauthorized();
     }
-    if (!key.endpoints.isAll() && !key.endpoints.admit(endpoint(in), in.entry())) {
-      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
-    }
+    admitted(key, in);
     if (key.usedIn(now / HOUR_MS)) {
       keyUse.accept(key.caller, in);
     }
@@ -374,8 +372,8 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     return path.isEmpty() ? in.entry() : path.startsWith("/v1/") ? path.substring(4) : path;
   }
 
-  /** @throws Problem 401 when there is no such project or key (any more) */
-  private Caller known(String name) {
+  /** @throws Problem 401 when there is no such project or key (any more), 403 when what is asked for at a path is not for it */
+  private Caller known(String name, Inbound in) {
     int slash = name.indexOf('/');
     String id = slash < 0 ? name : name.substring(0, slash);
     if (!closed) {
@@ -393,6 +391,13 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     Callers.Key key = named == null ? null : callers.key(HexFormat.of().parseHex(named.sha256()));
     if (key == null || key.expiresAtMs <= clock.millis()) {
       throw Problem.unauthorized();
+    }
+    return in.path().isEmpty() ? key.caller : admitted(key, in);
+  }
+
+  private static Caller admitted(Callers.Key key, Inbound in) {
+    if (!key.endpoints.isAll() && !key.endpoints.admit(endpoint(in), in.entry())) {
+      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
     }
     return key.caller;
   }

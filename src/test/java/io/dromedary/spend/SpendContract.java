@@ -260,7 +260,7 @@ abstract class SpendContract {
       routingSaved += bill.routingSaved().nanos();
       ledger.note(bill);
     }
-    await().until(() -> ledger.waiting() == 0 && number("SELECT COUNT(*) FROM dromedary_requests") == 10_000);
+    await().atMost(Duration.ofSeconds(60)).until(() -> ledger.waiting() == 0 && number("SELECT COUNT(*) FROM dromedary_requests") == 10_000);
     JsonNode usage = new Reports(store, clock).usage(null, null, "model", TEAM);
     assertThat(usage.path("total").path("cost_nanos").longValue()).isEqualTo(cost);
     long byModel = 0;

@@ -37,6 +37,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,6 +56,8 @@ public final class MiniLm implements AutoCloseable {
   /** No text of that length has so few tokens; it need not be split into words to know. */
   private static final int MOST_CHARS = 20_000;
   private static final int SLICE = 16;
+  /** Some 130 tokens: what is said first tells most, and time grows with the length. */
+  private static final int VECTOR_CHARS = 600;
   private static final int QUEUE = 256;
   private static final long PROBE_NANOS = 500_000_000;
   private static final Logger LOG = LoggerFactory.getLogger(MiniLm.class);
@@ -139,6 +142,32 @@ public final class MiniLm implements AutoCloseable {
     } catch (RuntimeException refused) {
       attempt.ended(Attempt.Status.FAILED, Usage.NONE, "not_called", 0, null, since(started));
       throw refused;
+    }
+  }
+
+  /**
+   * The vector of a text's beginning, for those who can do without: null when it is not ready in time, the workers have others waiting, or the model does not work here. Loads the model at the first call, which comes
+   * back without a vector.
+   */
+  public float @Nullable [] vector(String text, Duration within) {
+    if (workers.getQueue().size() > workers.getMaximumPoolSize()) {
+      return null;
+    }
+    String start = text.length() <= VECTOR_CHARS ? text : text.substring(0, VECTOR_CHARS);
+    try {
+      Future<Made> future = workers.submit(() -> compute(List.of(start), 0));
+      try {
+        return future.get(within.toNanos(), TimeUnit.NANOSECONDS).vectors().get(0);
+      } catch (TimeoutException late) {
+        future.cancel(false);
+        return null;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return null;
+    } catch (RejectedExecutionException | ExecutionException e) {
+      LOG.debug("no sentence vector", e);
+      return null;
     }
   }
 

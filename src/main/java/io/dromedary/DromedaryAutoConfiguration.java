@@ -71,6 +71,7 @@ import org.springframework.context.annotation.Scope;
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
     HttpDoor.class,
+    EndpointWiring.class,
     ProviderWiring.class,
     Observation.class,
     Rankings.class,

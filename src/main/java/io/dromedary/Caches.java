@@ -133,7 +133,7 @@ class Caches {
 
     @Override
     public float @Nullable [] embed(String text, Duration most) {
-      return model.vector(text, most);
+      return model.wholeVector(text, most);
     }
 
     @Override

@@ -18,7 +18,6 @@ import io.dromedary.ranking.Optimizer;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.ranking.Suggestions;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;

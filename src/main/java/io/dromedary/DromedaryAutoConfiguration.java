@@ -6,6 +6,7 @@ import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
 import io.dromedary.access.ProjectStore;
 import io.dromedary.agent.Agents;
+import io.dromedary.alert.Alerts;
 import io.dromedary.cache.AnswerCache;
 import io.dromedary.cache.AnswerPurge;
 import io.dromedary.cache.AnswerRecall;
@@ -71,6 +72,7 @@ import org.springframework.context.annotation.Scope;
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
     HttpDoor.class,
+    EndpointWiring.class,
     ProviderWiring.class,
     Observation.class,
     Rankings.class,
@@ -81,9 +83,14 @@ import org.springframework.context.annotation.Scope;
     RedisWiring.class,
     Caches.class,
     RateLimitWiring.class,
+    ReportWiring.class,
+    AlertWiring.class,
     Tenants.class,
+    QueueWiring.class,
+    JmsWiring.class,
     Trials.class,
     Learners.class,
+    Batches.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
@@ -111,7 +118,7 @@ public class DromedaryAutoConfiguration {
         try {
           relays.start(context);
         } catch (Exception e) {
-          throw new IllegalStateException("the relay of cost events cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK)", e);
+          throw new IllegalStateException("a relay of cost events or alerts cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK) and dromedary.alerts.sinks", e);
         }
         readiness.watch("ledger", ledger::available);
         readiness.ready("routes");
@@ -225,13 +232,13 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Outbox outbox(Store store, DromedarySettings settings, Clock clock) {
-    return new Outbox(store, List.copyOf(sinks(settings).keySet()), clock);
+  Outbox outbox(Store store, DromedarySettings settings, AlertSettings alerts, Clock clock) {
+    return new Outbox(store, List.copyOf(sinks(settings).keySet()), List.copyOf(alerts.uris().keySet()), clock);
   }
 
   @Bean
-  CostRelays costRelays(Outbox outbox, DromedarySettings settings) {
-    return new CostRelays(outbox, sinks(settings));
+  CostRelays costRelays(Outbox outbox, DromedarySettings settings, AlertSettings alerts) {
+    return new CostRelays(outbox, sinks(settings), alerts.uris());
   }
 
   private static Map<String, String> sinks(DromedarySettings settings) {
@@ -261,8 +268,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Reports reports(Store store, Clock clock, Reports.Commitments commitments) {
-    return new Reports(store, clock, commitments);
+  Reports reports(Store store) {
+    return new Reports(store);
   }
 
   @Bean
@@ -276,7 +283,7 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  RequestMetrics requestMetrics(MeterRegistry registry) {
-    return new RequestMetrics(registry);
+  RequestMetrics requestMetrics(MeterRegistry registry, Alerts alerts) {
+    return new RequestMetrics(registry, alerts::count);
   }
 }

@@ -1,5 +1,6 @@
 package io.dromedary;
 
+import io.dromedary.camel.EndpointModels;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
@@ -15,6 +16,7 @@ import io.dromedary.feedback.LatencyEstimates;
 import io.dromedary.feedback.QualityEstimates;
 import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.AnswerLengths;
+import io.dromedary.provider.local.MiniLm;
 import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.ranking.EmbeddingRanking;
 import io.dromedary.ranking.ExpectedQuality;
@@ -22,6 +24,10 @@ import io.dromedary.ranking.FailoverRules;
 import io.dromedary.ranking.ProviderStates;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Accountant;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
@@ -29,6 +35,7 @@ import org.apache.camel.CamelContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Lazy;
@@ -39,6 +46,9 @@ class Rankings {
   private static final Logger LOG = LoggerFactory.getLogger(Rankings.class);
   private static final String ROUTING = "config/routing.yaml";
   private static final String MODELS = "config/models.yaml";
+  private static final String OWN_ROUTER = "config/learned-router.bin";
+  /** A request does not wait longer for its sentence vector; it is scored by its words then. */
+  private static final Duration MINILM_TIME = Duration.ofMillis(100);
   static final Set<String> SCORERS = Set.of("keywords", "learned", "length", "random");
 
   @Bean
@@ -51,12 +61,19 @@ class Rankings {
     return new Reloadable<>(ROUTING, config.file("routing.yaml"), bytes -> RoutingPolicy.read(bytes, ROUTING, modelCatalog.draft(), SCORERS));
   }
 
+  /** A file that `train` made of your own outcomes goes before the one in the jar; with `minilm: true` sentence vectors are averaged in. */
   @Bean
-  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
-    LearnedScorer learned = LearnedScorer.load();
+  LearnedScorer learnedScorer(Reloadable<RoutingPolicy> routingPolicy, ObjectProvider<MiniLm> miniLm) throws IOException {
+    Path own = Path.of(OWN_ROUTER);
+    LearnedScorer learned = Files.isRegularFile(own) ? LearnedScorer.load(Files.newInputStream(own), OWN_ROUTER) : LearnedScorer.load();
     if (!learned.problem().isEmpty()) {
       LOG.warn("The learned scorer is out of order, keywords score in its place: {}", learned.problem());
     }
+    return MiniLm.present() ? learned.with(text -> routingPolicy.get().minilm() ? miniLm.getObject().vector(text, MINILM_TIME) : null) : learned;
+  }
+
+  @Bean
+  ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, LearnedScorer learned, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
     BooleanSupplier asConfigured = flags.everywhere(Trials.SCORER);
     return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
   }
@@ -69,8 +86,8 @@ class Rankings {
 
   /** What ranking and constraints take for the quality of a model's answer to a request. */
   @Bean
-  ExpectedQuality expectedQuality(QualityEstimates learned) {
-    ExpectedQuality untaught = ExpectedQuality.PRIOR;
+  ExpectedQuality expectedQuality(LearnedScorer trained, QualityEstimates learned) {
+    ExpectedQuality untaught = new TrainedQuality(trained);
     return new ExpectedQuality() {
       @Override
       public OfModel at(ChatRequest request, @Nullable Complexity complexity) {
@@ -98,8 +115,9 @@ class Rankings {
   }
 
   @Bean
-  FailoverRules failoverRules(ProviderAccounts accounts, DromedarySettings settings) {
-    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(), accounts::available);
+  FailoverRules failoverRules(ProviderAccounts accounts, EndpointModels endpoints, DromedarySettings settings) {
+    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(),
+        account -> account.startsWith(EndpointModels.PREFIX) ? endpoints.available(account) : accounts.available(account));
   }
 
   private record States(ProviderAccounts accounts) implements ProviderStates {

@@ -6,6 +6,7 @@ import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
 import io.dromedary.access.Project;
 import io.dromedary.access.ProjectKey;
+import io.dromedary.budget.Budgets;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Caller;
@@ -29,20 +30,25 @@ import org.springframework.core.annotation.Order;
 @Configuration(proxyBeanMethods = false)
 @EnableConfigurationProperties({RateLimitSettings.class, AccountWindows.class})
 class RateLimitWiring {
-  /** The share of its limits, above 0 to 1, that a caller may use now: a bean of this type slows callers down as their credit runs low. */
+  /** The share of its limits, above 0 to 1, that a caller may use now. */
   interface Pace {
     double of(Caller caller);
   }
 
+  /** Callers are slowed down as their credit runs low. */
+  @Bean
+  Pace creditPace(Budgets budgets) {
+    return budgets::pace;
+  }
+
   @Bean(destroyMethod = "close")
-  RateLimits rateLimits(CallerRegistry callers, Reloadable<ModelCatalog> catalog, RateLimitSettings settings, AccountWindows windows, ObjectProvider<Pace> pace, ObjectProvider<Redis> redis, MeterRegistry meters) {
+  RateLimits rateLimits(CallerRegistry callers, Reloadable<ModelCatalog> catalog, RateLimitSettings settings, AccountWindows windows, Pace pace, ObjectProvider<Redis> redis, MeterRegistry meters) {
     Predicate<String> known = known(catalog);
     Map<String, LimitRules> accounts = windows.rules(known);
-    Pace slower = pace.getIfAvailable(() -> caller -> 1);
     RateLimits.Observer observer = new Meters(meters);
     Redis shared = redis.getIfAvailable();
-    RateLimits limits = shared == null ? RateLimits.inProcess(source(callers), accounts, known, slower::of, settings.outputEstimate(), observer)
-        : RateLimits.shared(source(callers), accounts, shared::call, settings.nodes(), known, slower::of, settings.outputEstimate(), observer);
+    RateLimits limits = shared == null ? RateLimits.inProcess(source(callers), accounts, known, pace::of, settings.outputEstimate(), observer)
+        : RateLimits.shared(source(callers), accounts, shared::call, settings.nodes(), known, pace::of, settings.outputEstimate(), observer);
     Gauge.builder("dromedary.limit.on.own.share", limits, each -> each.counted().equals("share") ? 1 : 0).description("1 while this node counts limits for itself because Redis is away").register(meters);
     return limits;
   }

@@ -493,6 +493,17 @@ public final class Budgets {
     return routed;
   }
 
+  /** The share of its rate limits that a caller should use now: all, and below its credit's low threshold as much as is left of that, a tenth at the least. */
+  public double pace(Caller caller) {
+    Rules rules = ofProject(caller);
+    CreditRule credit = rules == null ? null : rules.credit();
+    if (credit == null || credit.lowNanos() <= 0) {
+      return 1;
+    }
+    Purse.Balance seen = creditOf(rules.project(), rules.owner(), credit).seen();
+    return seen == null ? 1 : Math.max(0.1, Math.min(1, (seen.granted() - seen.used() - seen.reserved()) / (double) credit.lowNanos()));
+  }
+
   private static boolean isAuto(String model) {
     return AUTO.contains(model) || model.startsWith("auto:") && !model.equals("auto:cost");
   }

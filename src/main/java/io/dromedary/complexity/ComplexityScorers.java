@@ -1,6 +1,7 @@
 package io.dromedary.complexity;
 
 import io.dromedary.catalog.Complexity;
+import io.dromedary.catalog.Tier;
 import io.dromedary.chat.ChatRequest;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -69,10 +70,28 @@ public final class ComplexityScorers {
     }
     try {
       Complexity complexity = tiers.apply(Conversation.mixed(scorer, request, scorer.score(request)));
+      if (kind.equals("learned")) {
+        complexity = raised(complexity, request);
+      }
       return kind.equals(asked) ? complexity : told(complexity, Map.of("asked_as", asked));
     } catch (RuntimeException e) {
       return fallback(request, asked, e.getClass().getSimpleName());
     }
+  }
+
+  /** A short request can ask for much: words of experts, of making and of judging lift the tier, not the score. */
+  private static Complexity raised(Complexity complexity, ChatRequest request) {
+    if (complexity.tier() == Tier.EXPERT) {
+      return complexity;
+    }
+    Complexity byWords = KEYWORDS.score(request);
+    Object word = byWords.signals().get("keyword");
+    if (word == null || byWords.tier().compareTo(Tier.COMPLEX) < 0 || byWords.tier().compareTo(complexity.tier()) <= 0) {
+      return complexity;
+    }
+    Map<String, Object> signals = new LinkedHashMap<>(complexity.signals());
+    signals.put("tier_raised_by", word);
+    return new Complexity(complexity.score(), byWords.tier(), complexity.scorer(), signals);
   }
 
   private static Complexity told(Complexity complexity, Map<String, Object> more) {

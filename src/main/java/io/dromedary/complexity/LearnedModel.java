@@ -17,24 +17,36 @@ import org.jspecify.annotations.Nullable;
 /**
  * Trained weights that turn a prompt's reading into the chance that a weak model fails where a strong one succeeds. Immutable, shared by all threads.
  *
- * <p>Two members vote. The linear one sums a weight per trait and per hashed gram (ridge regression). The other knows combinations: it places the prompt in a small space, its traits beside its coordinates by latent
- * semantic analysis of the grams (Deerwester et al. 1990), and compares it with landmarks by a Gaussian kernel (Nystroem, Williams and Seeger 2001). Lettered questions take the mean of both. Open questions
- * are scored chiefly by their length, since they are of many more kinds than were trained on; what was learned may only
- * move them by {@link #OPEN_CLIP} standard deviations, and those without numbers not at all: the open questions trained on are word problems. Both are calibrated apart, by a
- * curve of points that rises strictly, so that no two scores fall together.
+ * <p>Lettered questions take the mean of three members: a linear one that sums a weight per trait and per hashed gram (ridge regression), and two that know combinations, over a small space in which a prompt's traits
+ * stand beside its coordinates by latent semantic analysis of the grams (Deerwester et al. 1990): {@link Landmarks} and a {@link Forest}. With a sentence vector a fourth one votes.
+ *
+ * <p>Open questions take their length, since they are of many more kinds than were trained on; a ridge over traits and one over words move it by at most {@link #OPEN_CLIP} standard deviations each. Where the open
+ * questions trained on nearly all hold numbers ({@link #numbersOnly}: word problems), those without numbers are moved not at all. Both kinds are calibrated apart, by a curve of points that rises strictly, so that no
+ * two scores fall together.
  */
 public final class LearnedModel {
   /** The trained file, in the class path. */
   public static final String RESOURCE = "/io/dromedary/complexity/learned-router.bin";
   static final int DIMS = 48;
   static final double OPEN_CLIP = 1.5;
-  private static final int LOG_NUMBERS = PromptReading.TRAITS.indexOf("log_numbers");
-  private static final double LOG_OF_TWO_NUMBERS = Math.log(3);
-  private static final int MAGIC = 0x44524C32;
+  static final int LOG_NUMBERS = PromptReading.TRAITS.indexOf("log_numbers");
+  static final double LOG_OF_TWO_NUMBERS = Math.log(3);
+  private static final int MAGIC = 0x44524C33;
   private static final int MOST_BYTES = 8 << 20;
   static final int TRAITS = PromptReading.TRAITS.size();
   static final int WIDTH = TRAITS + DIMS;
   static final int EMBEDDED = PromptReading.PAIR_START;
+  /** Numbers of a sentence vector. */
+  public static final int VECTOR = 384;
+  static final int SEMANTIC_WIDTH = TRAITS + VECTOR;
+  private static final float SEMANTIC_REACH = (float) (0.9 / Math.sqrt(TRAITS));
+  private static final Landmarks NO_LANDMARKS = Landmarks.fit(new float[][] {new float[WIDTH]}, new double[][] {{0}}, 1, 1, 0);
+
+  /** Who votes, on lettered questions and on open ones. */
+  enum Member {
+    LINEAR, LANDMARKS, FOREST, SEMANTIC, OPEN_LENGTH, OPEN_TRAITS, OPEN_WORDS, OPEN_LEARNED, OPEN_SEMANTIC
+  }
+
 
   float[] mean = new float[TRAITS];
   float[] inverseDeviation = new float[TRAITS];
@@ -45,20 +57,26 @@ public final class LearnedModel {
   byte[] embedding = new byte[EMBEDDED * DIMS];
   float[] rowScale = new float[EMBEDDED];
   float traitReach;
-  int landmarks;
-  /** Column by column: all landmarks' first coordinates, then all second ones. */
-  float[] landmark = new float[0];
-  float[] landmarkWeights = new float[0];
-  float landmarkBias;
-  /** Mean and deviation of: linear, landmarks, both on open prompts, log of words on open prompts. */
-  float[] members = new float[8];
-  float linearShare;
-  float lengthShare;
+  Landmarks landmarks = NO_LANDMARKS;
+  Forest forest = Forest.NONE;
+  /** Traits of open questions: mean, inverse deviation and weight of each, one block after the other. */
+  float[] openTraits = new float[3 * TRAITS];
+  /** Weight of each word that an open question has. */
+  float[] openWords = new float[PromptReading.WORD_BUCKETS];
+  boolean numbersOnly;
+  /** Over the places that a sentence vector gives; null where the model was trained without. */
+  @Nullable Landmarks semantic;
+  /** Mean and deviation of each of {@link Member}. */
+  float[] members = new float[2 * Member.values().length];
+  /** How much each member counts. */
+  float[] shares = new float[Member.values().length];
   Curve closed = Curve.EMPTY;
   Curve open = Curve.EMPTY;
+  Curve closedSemantic = Curve.EMPTY;
+  Curve openSemantic = Curve.EMPTY;
+  @Nullable QualityModel quality;
   String[] named = new String[0];
 
-  private float[] landmarkNorms = new float[0];
   private float[] rows = new float[0];
   private @Nullable String[] nameOf = new String[0];
 
@@ -111,23 +129,30 @@ public final class LearnedModel {
     fill(data, model.traitWeights);
     fill(data, model.rowScale);
     fill(data, model.members);
+    fill(data, model.shares);
+    fill(data, model.openTraits);
+    fill(data, model.openWords);
     model.bias = data.readFloat();
     model.gramScale = data.readFloat();
     model.traitReach = data.readFloat();
-    model.landmarkBias = data.readFloat();
-    model.linearShare = data.readFloat();
-    model.lengthShare = data.readFloat();
     for (int i = 0; i < model.gramWeights.length; i++) {
       model.gramWeights[i] = data.readShort();
     }
     data.readFully(model.embedding);
-    model.landmarks = size(data, 4096);
-    model.landmark = new float[model.landmarks * WIDTH];
-    model.landmarkWeights = new float[model.landmarks];
-    fill(data, model.landmark);
-    fill(data, model.landmarkWeights);
+    model.landmarks = Landmarks.read(data, WIDTH, 1);
+    model.forest = Forest.read(data, WIDTH, 1);
     model.closed = curve(data);
     model.open = curve(data);
+    int parts = data.readInt();
+    model.numbersOnly = (parts & 1) != 0;
+    if ((parts & 2) != 0) {
+      model.semantic = Landmarks.read(data, SEMANTIC_WIDTH, 1);
+      model.closedSemantic = curve(data);
+      model.openSemantic = curve(data);
+    }
+    if ((parts & 4) != 0) {
+      model.quality = QualityModel.read(data, WIDTH);
+    }
     model.named = new String[size(data, 10_000)];
     for (int i = 0; i < model.named.length; i++) {
       model.named[i] = data.readUTF();
@@ -144,20 +169,25 @@ public final class LearnedModel {
       data.writeInt(PromptReading.TRAITS.hashCode());
       data.writeInt(DIMS);
       data.writeInt(PromptReading.BUCKETS);
-      for (float[] values : List.of(mean, inverseDeviation, traitWeights, rowScale, members, new float[] {bias, gramScale, traitReach, landmarkBias, linearShare, lengthShare})) {
+      for (float[] values : List.of(mean, inverseDeviation, traitWeights, rowScale, members, shares, openTraits, openWords, new float[] {bias, gramScale, traitReach})) {
         write(data, values);
       }
       for (short weight : gramWeights) {
         data.writeShort(weight);
       }
       data.write(embedding);
-      data.writeInt(landmarks);
-      write(data, landmark);
-      write(data, landmarkWeights);
-      for (Curve curve : List.of(closed, open)) {
-        data.writeInt(curve.x.length);
-        write(data, curve.x);
-        write(data, curve.y);
+      landmarks.write(data);
+      forest.write(data);
+      write(data, closed);
+      write(data, open);
+      data.writeInt((numbersOnly ? 1 : 0) + (semantic == null ? 0 : 2) + (quality == null ? 0 : 4));
+      if (semantic != null) {
+        semantic.write(data);
+        write(data, closedSemantic);
+        write(data, openSemantic);
+      }
+      if (quality != null) {
+        quality.write(data);
       }
       data.writeInt(named.length);
       for (String name : named) {
@@ -174,13 +204,6 @@ public final class LearnedModel {
 
   /** Works out what is kept in memory for speed. */
   LearnedModel ready() {
-    landmarkNorms = new float[landmarks];
-    for (int column = 0; column < WIDTH; column++) {
-      for (int i = 0; i < landmarks; i++) {
-        float value = landmark[column * landmarks + i];
-        landmarkNorms[i] += value * value;
-      }
-    }
     rows = new float[embedding.length];
     for (int row = 0; row < EMBEDDED; row++) {
       for (int j = 0; j < DIMS; j++) {
@@ -196,21 +219,94 @@ public final class LearnedModel {
 
   /** The chance, 0 to 1, that a weak model fails at this prompt where a strong one succeeds. Never throws. */
   public double score(PromptReading reading) {
-    double raw = raw(reading);
-    return reading.closed ? closed.at(raw) : open.at(raw);
+    return score(reading, null);
+  }
+
+  /** The same with the prompt's sentence vector, where there is one and the model was trained with such. */
+  public double score(PromptReading reading, float @Nullable [] vector) {
+    boolean with = vector != null && semantic != null;
+    double raw = raw(reading, with ? vector : null);
+    return reading.closed ? (with ? closedSemantic : closed).at(raw) : (with ? openSemantic : open).at(raw);
+  }
+
+  /** Whether it can make use of a sentence vector. */
+  public boolean readsVectors() {
+    return semantic != null;
+  }
+
+  /** What the models that it was trained on would score, null if it was trained on none. */
+  public @Nullable QualityModel quality() {
+    return quality;
   }
 
   /** Before calibration; comparable within lettered questions and within open ones. */
-  double raw(PromptReading reading) {
-    double linear = (linear(reading) - members[0]) / members[1];
-    double compared = (compared(place(reading)) - members[2]) / members[3];
-    double learned = linearShare * linear + (1 - linearShare) * compared;
-    if (reading.closed) {
-      return learned;
+  double raw(PromptReading reading, float @Nullable [] vector) {
+    return reading.closed ? learned(reading) + (vector == null ? 0 : part(Member.SEMANTIC, semantic(reading, vector))) : open(reading, vector);
+  }
+
+  double learned(PromptReading reading) {
+    float[] place = place(reading);
+    return part(Member.LINEAR, linear(reading)) + part(Member.LANDMARKS, landmarks.of(place)) + part(Member.FOREST, forest.of(place));
+  }
+
+  private double open(PromptReading reading, float @Nullable [] vector) {
+    double moved = held(Member.OPEN_TRAITS, openTraits(reading)) + held(Member.OPEN_WORDS, openWords(reading)) + (vector == null ? 0 : held(Member.OPEN_SEMANTIC, semantic(reading, vector)));
+    if (shares[Member.OPEN_LEARNED.ordinal()] > 0) {
+      moved += held(Member.OPEN_LEARNED, learned(reading));
     }
-    double z = (learned - members[4]) / members[5];
-    z = Math.max(-OPEN_CLIP, Math.min(OPEN_CLIP, z)) * Math.min(1, reading.traits[LOG_NUMBERS] / LOG_OF_TWO_NUMBERS);
-    return lengthShare * (reading.traits[1] - members[6]) / members[7] + (1 - lengthShare) * z;
+    return part(Member.OPEN_LENGTH, reading.traits[1]) + moved * (numbersOnly ? likeWordProblem(reading) : 1);
+  }
+
+  private static double likeWordProblem(PromptReading reading) {
+    return Math.min(1, reading.traits[LOG_NUMBERS] / LOG_OF_TWO_NUMBERS);
+  }
+
+  private double part(Member member, double value) {
+    return shares[member.ordinal()] * (value - members[2 * member.ordinal()]) / members[2 * member.ordinal() + 1];
+  }
+
+  private double held(Member member, double value) {
+    double most = OPEN_CLIP * shares[member.ordinal()];
+    return Math.max(-most, Math.min(most, part(member, value)));
+  }
+
+  double openTraits(PromptReading reading) {
+    double sum = 0;
+    for (int i = 0; i < TRAITS; i++) {
+      sum += openTraits[2 * TRAITS + i] * openStandard(reading, i);
+    }
+    return sum;
+  }
+
+  float openStandard(PromptReading reading, int trait) {
+    return Math.max(-3, Math.min(3, (reading.traits[trait] - openTraits[trait]) * openTraits[TRAITS + trait]));
+  }
+
+  /** Each word counts once. */
+  double openWords(PromptReading reading) {
+    long[] seen = new long[PromptReading.WORD_BUCKETS / 64];
+    double sum = 0;
+    for (int i = 0; i < reading.wordCount; i++) {
+      int word = reading.words[i];
+      if ((seen[word >> 6] & 1L << word) == 0) {
+        seen[word >> 6] |= 1L << word;
+        sum += openWords[word];
+      }
+    }
+    return sum;
+  }
+
+  double semantic(PromptReading reading, float[] vector) {
+    return semantic == null ? 0 : semantic.of(semanticPlace(reading, vector));
+  }
+
+  float[] semanticPlace(PromptReading reading, float[] vector) {
+    float[] place = new float[SEMANTIC_WIDTH];
+    for (int i = 0; i < TRAITS; i++) {
+      place[i] = SEMANTIC_REACH * standard(reading, i);
+    }
+    System.arraycopy(vector, 0, place, TRAITS, VECTOR);
+    return place;
   }
 
   double linear(PromptReading reading) {
@@ -269,37 +365,25 @@ public final class LearnedModel {
     }
   }
 
-  double compared(float[] place) {
-    float[] dot = new float[landmarks];
-    float norm = 0;
-    for (int column = 0; column < WIDTH; column++) {
-      float value = place[column];
-      norm += value * value;
-      int start = column * landmarks;
-      for (int i = 0; i < dot.length; i++) {
-        dot[i] += value * landmark[start + i];
-      }
-    }
-    double sum = landmarkBias;
-    for (int i = 0; i < dot.length; i++) {
-      sum += landmarkWeights[i] * Math.exp(Math.min(0, 2 * dot[i] - norm - landmarkNorms[i]));
-    }
-    return sum;
-  }
-
-  /** The strongest traits and words of the linear member with their parts in its sum, rounded to thousandths. Only words of the public training questions are ever named, so that no prompt leaks. */
+  /** The strongest traits and words of the linear member, of an open question those of its own members, with their parts in the sum, rounded to thousandths. Only words of the public training questions are ever named, so that no prompt leaks. */
   Map<String, Double> strongest(PromptReading reading, int most) {
     Map<String, Double> strongest = new LinkedHashMap<>();
     String[] names = new String[most];
     double[] parts = new double[most];
+    double moved = reading.closed ? 0 : numbersOnly ? likeWordProblem(reading) : 1;
+    double byTraits = moved * shares[Member.OPEN_TRAITS.ordinal()] / members[2 * Member.OPEN_TRAITS.ordinal() + 1];
+    double byWords = moved * shares[Member.OPEN_WORDS.ordinal()] / members[2 * Member.OPEN_WORDS.ordinal() + 1];
+    if (!reading.closed) {
+      keep(names, parts, "length", part(Member.OPEN_LENGTH, reading.traits[1]));
+    }
     for (int i = 0; i < TRAITS; i++) {
-      keep(names, parts, PromptReading.TRAITS.get(i), traitWeights[i] * standard(reading, i));
+      keep(names, parts, PromptReading.TRAITS.get(i), reading.closed ? traitWeights[i] * standard(reading, i) : byTraits * openTraits[2 * TRAITS + i] * openStandard(reading, i));
     }
     double scale = gramScale / Math.sqrt(1 + reading.wordCount + reading.pairCount);
     for (int i = 0; i < reading.wordCount; i++) {
       String name = nameOf[reading.words[i]];
       if (name != null) {
-        double part = gramWeights[reading.words[i]] * scale;
+        double part = reading.closed ? gramWeights[reading.words[i]] * scale : openWords[reading.words[i]] * byWords;
         if (Math.abs(part) > Math.abs(parts[most - 1]) && name.equals(reading.word(reading.wordAt[i]))) {
           keep(names, parts, "\"" + name + "\"", part);
         }
@@ -325,7 +409,7 @@ public final class LearnedModel {
     parts[at] = part;
   }
 
-  private static void fill(DataInputStream data, float[] values) throws IOException {
+  static void fill(DataInputStream data, float[] values) throws IOException {
     for (int i = 0; i < values.length; i++) {
       values[i] = data.readFloat();
       if (!Float.isFinite(values[i])) {
@@ -334,18 +418,24 @@ public final class LearnedModel {
     }
   }
 
-  private static void write(DataOutputStream data, float[] values) throws IOException {
+  static void write(DataOutputStream data, float[] values) throws IOException {
     for (float value : values) {
       data.writeFloat(value);
     }
   }
 
-  private static int size(DataInputStream data, int most) throws IOException {
+  static int size(DataInputStream data, int most) throws IOException {
     int size = data.readInt();
     if (size < 0 || size > most) {
       throw new IOException("the trained file states a size of " + size + ", at most " + most + " is allowed");
     }
     return size;
+  }
+
+  private static void write(DataOutputStream data, Curve curve) throws IOException {
+    data.writeInt(curve.x.length);
+    write(data, curve.x);
+    write(data, curve.y);
   }
 
   private static Curve curve(DataInputStream data) throws IOException {

@@ -9,35 +9,49 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The trained scorer: the calibrated chance that a weak model fails where a strong one succeeds, some 20 to 50 microseconds for 500 characters. */
+/**
+ * The trained scorer: the calibrated chance that a weak model fails where a strong one succeeds, some 20 to 50 microseconds for 500 characters; where sentence vectors are configured, averaged with what they say.
+ */
 public final class LearnedScorer implements ComplexityScorer {
   private static final int SIGNALS = 5;
   private final @Nullable LearnedModel model;
   private final String problem;
+  private final SentenceVectors vectors;
 
-  private LearnedScorer(@Nullable LearnedModel model, String problem) {
+  private LearnedScorer(@Nullable LearnedModel model, String problem, SentenceVectors vectors) {
     this.model = model;
     this.problem = problem;
+    this.vectors = vectors;
   }
 
   public static LearnedScorer of(LearnedModel model) {
-    return new LearnedScorer(model, "");
+    return new LearnedScorer(model, "", SentenceVectors.NONE);
   }
 
   /** With the trained file of the jar. Never throws: a broken file makes a scorer that always throws, whose place the keywords take; {@link #problem} says what is wrong. */
   public static LearnedScorer load() {
-    return load(LearnedScorer.class.getResourceAsStream(LearnedModel.RESOURCE));
+    return load(LearnedScorer.class.getResourceAsStream(LearnedModel.RESOURCE), LearnedModel.RESOURCE);
   }
 
   static LearnedScorer load(@Nullable InputStream file) {
+    return load(file, LearnedModel.RESOURCE);
+  }
+
+  /** With that trained file; closes it. @param name for messages */
+  public static LearnedScorer load(@Nullable InputStream file, String name) {
     if (file == null) {
-      return new LearnedScorer(null, LearnedModel.RESOURCE + " is not in the class path");
+      return new LearnedScorer(null, name + " is not in the class path", SentenceVectors.NONE);
     }
     try (file) {
       return of(LearnedModel.read(file));
     } catch (IOException | RuntimeException e) {
-      return new LearnedScorer(null, LearnedModel.RESOURCE + ": " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()));
+      return new LearnedScorer(null, name + ": " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), SentenceVectors.NONE);
     }
+  }
+
+  /** The same, with these vectors averaged in. */
+  public LearnedScorer with(SentenceVectors more) {
+    return new LearnedScorer(model, problem, more);
   }
 
   /** What is wrong with the trained file, "" if nothing. */
@@ -52,7 +66,7 @@ public final class LearnedScorer implements ComplexityScorer {
 
   /** The score of a prompt that stands alone. @throws IllegalStateException if there is no trained file */
   public double score(String prompt) {
-    return model().score(new PromptReading(prompt));
+    return model().score(new PromptReading(prompt), vector(prompt));
   }
 
   @Override
@@ -60,15 +74,34 @@ public final class LearnedScorer implements ComplexityScorer {
     LearnedModel trained = model();
     Turn turn = Turn.of(request);
     PromptReading reading = new PromptReading(turn.text());
-    double score = trained.score(reading);
+    float[] vector = vector(turn.text());
+    double score = trained.score(reading, vector);
     Map<String, Object> signals = new LinkedHashMap<>(8);
     signals.put("words", Math.round(Math.expm1(reading.traits[1])));
     signals.put("form", reading.closed ? "lettered answers" : "open");
     signals.put("strongest", trained.strongest(reading, SIGNALS));
+    if (vector != null) {
+      signals.put("minilm", true);
+    }
     if (turn.earlier()) {
       signals.put("scored_message", "the one before a short follow-up");
     }
     return new Complexity(score, Tier.of(score), "learned", signals);
+  }
+
+  /** Expected scores of the models that were trained on, for the words that are scored of this request; null where there are none. Never throws. */
+  public QualityModel.@Nullable Read quality(ChatRequest request) {
+    QualityModel quality = model == null ? null : model.quality();
+    return quality == null ? null : quality.read(model.place(new PromptReading(Turn.of(request).text())));
+  }
+
+  /** The models whose scores it was trained on, null where there are none. */
+  public @Nullable QualityModel models() {
+    return model == null ? null : model.quality();
+  }
+
+  private float @Nullable [] vector(String text) {
+    return vectors == SentenceVectors.NONE || !model().readsVectors() || text.isBlank() ? null : vectors.of(text);
   }
 
   private LearnedModel model() {

@@ -1,18 +1,23 @@
 package io.dromedary.complexity;
 
+import io.dromedary.complexity.LearnedModel.Member;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Fits a {@link LearnedModel} to prompts whose outcomes at a weak and a strong model are known. The same examples and seed give the same bytes.
+ * Fits a {@link LearnedModel} to prompts whose outcomes at a weak and a strong model are known, and its {@link QualityModel} to prompts that several models were scored at. The same data and seed give the same bytes.
  *
- * <p>Both members are fitted to {@code strong - weak} by least squares, which ranks better than the event "weak fails where strong succeeds" alone; the calibration then turns scores into that event's chance.
- * Linear member: ridge by conjugate gradients. Space: subspace iteration (Halko et al. 2011) on idf-weighted, normalised counts. Landmarks: seeded choice, normal equations by Cholesky.
+ * <p>All members are fitted to {@code strong - weak} by least squares, which ranks better than the event "weak fails where strong succeeds" alone; the calibration then turns scores into that event's chance.
+ * Linear member: ridge by conjugate gradients. Space: subspace iteration (Halko et al. 2011) on idf-weighted, normalised counts. Everything is fitted once per fold without it, too: what is said about the model's worth
+ * is about questions that it has not seen.
  */
 public final class RouterTraining {
   /**
@@ -29,20 +34,54 @@ public final class RouterTraining {
   }
 
   /**
-   * A model and what it scored each example with when it was trained without that example's fold.
+   * One prompt that several models were scored at.
+   *
+   * @param scores 0 to 1, in the order of {@link Data#models}
+   */
+  public record Scored(String prompt, double[] scores, int fold) {}
+
+  /**
+   * What is trained on.
+   *
+   * @param examples pairs of a weak and a strong model
+   * @param vectors their sentence vectors in the same order, empty to train without
+   * @param models names of the scored models
+   * @param scored empty to train without
+   * @param base a trained model whose view of prompts (and whose quality model, when nothing is scored) is kept: better than a new one where there are few prompts; null to learn it from these prompts
+   */
+  public record Data(List<Example> examples, List<float[]> vectors, List<String> models, List<Scored> scored, @Nullable LearnedModel base) {
+    /** Pairs alone. */
+    public static Data of(List<Example> examples) {
+      return new Data(examples, List.of(), List.of(), List.of(), null);
+    }
+  }
+
+  /**
+   * A model and what it said of each example when it was trained without that example's fold.
    *
    * @param outOfFold calibrated without the fold as well: comparable with 0/1 outcomes
+   * @param semanticOutOfFold the same with sentence vectors; empty without
+   * @param qualityOutOfFold expected score of each model per scored prompt
+   * @param easeLoss log loss of predicting a model left out by its usual score alone, and moved by the prompt's ease
    */
-  public record Trained(LearnedModel model, double[] outOfFold) {}
+  public record Trained(LearnedModel model, double[] outOfFold, double[] semanticOutOfFold, double[][] qualityOutOfFold, double[] easeLoss) {}
 
-  // Chosen by 5-fold APGR among few values that differed by less than 0.01.
+  // Chosen by 5-fold APGR among few values that differed by less than 0.01; the members' shares are plain.
   private static final int LANDMARKS = 512;
+  private static final int SEMANTIC_LANDMARKS = 768;
   private static final double LINEAR_PENALTY = 25;
   private static final double LANDMARK_PENALTY = 3;
   private static final double TRAIT_REACH = 0.3;
-  private static final float LINEAR_SHARE = 0.4f;
-  /** How much of an open question's score is its length alone, so that it does not fall below word count on questions of kinds that were not trained on. */
-  private static final float LENGTH_SHARE = 0.7f;
+  private static final int TREES = 100;
+  private static final int LEAF = 15;
+  private static final int QUALITY_TREES = 150;
+  private static final int QUALITY_LEAF = 7;
+  private static final double TRIED = 0.4;
+  private static final double OPEN_TRAIT_PENALTY = 3000;
+  private static final double OPEN_WORD_PENALTY = 1000;
+  private static final int OPEN_WORD_IN = 3;
+  /** From this share of open questions with two numbers or more on, those without are taken for another kind. */
+  private static final double NEARLY_ALL = 0.9;
   private static final double TRAIT_WEIGHT = 0.3;
   private static final double IDF_SCALE = 0.2;
   private static final int STEPS = 60;
@@ -51,14 +90,22 @@ public final class RouterTraining {
   private static final int MOST_NAMED = 1500;
   private static final int NAMED_IN = 8;
 
+  private final Data data;
   private final List<Example> examples;
+  /** Of the examples, then of the scored prompts. */
   private final PromptReading[] readings;
   private final long seed;
 
-  private RouterTraining(List<Example> examples, long seed) {
-    this.examples = examples;
+  private RouterTraining(Data data, long seed) {
+    this.data = data;
+    this.examples = data.examples();
     this.seed = seed;
-    this.readings = examples.stream().map(example -> new PromptReading(example.prompt())).toArray(PromptReading[]::new);
+    this.readings = Stream.concat(examples.stream().map(Example::prompt), data.scored().stream().map(Scored::prompt)).parallel().map(PromptReading::new).toArray(PromptReading[]::new);
+  }
+
+  /** Trains on pairs alone. @throws IllegalArgumentException for fewer than two folds or fewer than 20 examples */
+  public static Trained train(List<Example> examples, long seed) {
+    return train(Data.of(examples), seed);
   }
 
   /**
@@ -66,22 +113,44 @@ public final class RouterTraining {
    *
    * @throws IllegalArgumentException for fewer than two folds or fewer than 20 examples
    */
-  public static Trained train(List<Example> examples, long seed) {
-    int[] folds = examples.stream().mapToInt(Example::fold).distinct().sorted().toArray();
-    if (folds.length < 2 || examples.size() < 20) {
-      throw new IllegalArgumentException("training needs at least 2 folds and 20 examples, not " + folds.length + " and " + examples.size());
+  public static Trained train(Data data, long seed) {
+    int[] folds = data.examples().stream().mapToInt(Example::fold).distinct().sorted().toArray();
+    if (folds.length < 2 || data.examples().size() < 20) {
+      throw new IllegalArgumentException("training needs at least 2 folds and 20 examples, not " + folds.length + " and " + data.examples().size());
     }
-    return new RouterTraining(examples, seed).train(folds);
+    return new RouterTraining(data, seed).train(folds);
   }
 
   private Trained train(int[] folds) {
-    double[] raw = new double[readings.length];
+    int count = examples.size();
+    boolean vectors = !data.vectors().isEmpty();
+    double[] raw = new double[count];
+    double[] semantic = new double[vectors ? count : 0];
+    double[][] quality = new double[data.scored().size()][];
     IntStream.of(folds).parallel().forEach(fold -> {
-      LearnedModel model = fit(select(fold, false));
+      LearnedModel model = fit(select(fold, false), scored(fold, false));
       for (int i : select(fold, true)) {
-        raw[i] = model.raw(readings[i]);
+        raw[i] = model.raw(readings[i], null);
+        if (vectors) {
+          semantic[i] = model.raw(readings[i], data.vectors().get(i));
+        }
+      }
+      for (int i : scored(fold, true)) {
+        quality[i - count] = model.quality.expected(model.place(readings[i]));
       }
     });
+    LearnedModel model = fit(select(-1, false), scored(-1, false));
+    model.closed = calibrate(raw, select(-1, false), true);
+    model.open = calibrate(raw, select(-1, false), false);
+    if (vectors) {
+      model.closedSemantic = calibrate(semantic, select(-1, false), true);
+      model.openSemantic = calibrate(semantic, select(-1, false), false);
+    }
+    double[] loss = ease(model, quality);
+    return new Trained(model, calibrated(raw, folds), vectors ? calibrated(semantic, folds) : semantic, quality, loss);
+  }
+
+  private double[] calibrated(double[] raw, int[] folds) {
     double[] calibrated = new double[raw.length];
     for (int fold : folds) {
       int[] rest = select(fold, false);
@@ -91,54 +160,170 @@ public final class RouterTraining {
         calibrated[i] = (readings[i].closed ? closed : open).at(raw[i]);
       }
     }
-    int[] all = IntStream.range(0, readings.length).toArray();
-    LearnedModel model = fit(all);
-    model.closed = calibrate(raw, all, true);
-    model.open = calibrate(raw, all, false);
-    return new Trained(model, calibrated);
+    return calibrated;
   }
 
   private int[] select(int fold, boolean of) {
-    return IntStream.range(0, readings.length).filter(i -> examples.get(i).fold() == fold == of).toArray();
+    return IntStream.range(0, examples.size()).filter(i -> examples.get(i).fold() == fold == of).toArray();
   }
 
-  private LearnedModel fit(int[] of) {
+  private int[] scored(int fold, boolean of) {
+    return IntStream.range(examples.size(), readings.length).filter(i -> data.scored().get(i - examples.size()).fold() == fold == of).toArray();
+  }
+
+  private LearnedModel fit(int[] of, int[] scored) {
     LearnedModel model = new LearnedModel();
-    standardise(model, of);
     double[] gains = Arrays.stream(of).mapToDouble(i -> examples.get(i).gain()).toArray();
     double mean = Arrays.stream(gains).average().orElse(0);
-    for (int i = 0; i < gains.length; i++) {
-      gains[i] -= mean;
+    if (data.base() == null) {
+      int[] seen = IntStream.concat(Arrays.stream(of), Arrays.stream(scored)).toArray();
+      standardise(model, seen);
+      model.traitReach = (float) TRAIT_REACH * (float) Math.sqrt(4.0 / LearnedModel.TRAITS);
+      space(model, seen, idf(seen));
+    } else {
+      model.mean = data.base().mean;
+      model.inverseDeviation = data.base().inverseDeviation;
+      model.traitReach = data.base().traitReach;
+      model.embedding = data.base().embedding;
+      model.rowScale = data.base().rowScale;
+      model.quality = data.base().quality;
+      model.ready();
     }
-    double[] idf = idf(of);
-    linear(model, of, gains, idf);
+    linear(model, of, Arrays.stream(gains).map(gain -> gain - mean).toArray(), idf(of));
     model.bias = (float) mean;
-    space(model, of, idf);
-    model.traitReach = (float) TRAIT_REACH * (float) Math.sqrt(4.0 / LearnedModel.TRAITS);
-    landmarks(model, of, gains);
-    model.landmarkBias = (float) mean;
-    model.linearShare = LINEAR_SHARE;
-    model.lengthShare = LENGTH_SHARE;
-    model.ready();
-    double[] linear = new double[of.length];
-    double[] compared = new double[of.length];
-    for (int i = 0; i < of.length; i++) {
-      linear[i] = model.linear(readings[of[i]]);
-      compared[i] = model.compared(model.place(readings[of[i]]));
+    float[][] places = Arrays.stream(of).mapToObj(i -> model.place(readings[i])).toArray(float[][]::new);
+    double[][] targets = Arrays.stream(gains).mapToObj(gain -> new double[] {gain}).toArray(double[][]::new);
+    model.landmarks = Landmarks.fit(places, targets, LANDMARKS, LANDMARK_PENALTY, seed + 1);
+    model.forest = Forest.fit(places, targets, TREES, LEAF, TRIED, seed + 2);
+    if (!data.vectors().isEmpty()) {
+      float[][] wide = Arrays.stream(of).mapToObj(i -> model.semanticPlace(readings[i], data.vectors().get(i))).toArray(float[][]::new);
+      model.semantic = Landmarks.fit(wide, targets, SEMANTIC_LANDMARKS, LANDMARK_PENALTY, seed + 3);
     }
-    spread(model, 0, linear);
-    spread(model, 2, compared);
-    int[] open = IntStream.range(0, of.length).filter(i -> !readings[of[i]].closed).toArray();
-    spread(model, 4, Arrays.stream(open).mapToDouble(i -> LINEAR_SHARE * (linear[i] - model.members[0]) / model.members[1] + (1 - LINEAR_SHARE) * (compared[i] - model.members[2]) / model.members[3]).toArray());
-    spread(model, 6, Arrays.stream(open).mapToDouble(i -> readings[of[i]].traits[1]).toArray());
-    return model;
+    open(model, of);
+    if (scored.length > 0) {
+      model.quality = quality(model, scored);
+    }
+    shares(model, of);
+    return model.ready();
   }
 
-  private static void spread(LearnedModel model, int at, double[] values) {
+  private void shares(LearnedModel model, int[] of) {
+    model.shares = new float[] {0.4f, 0.6f, 0.7f, 0.7f, 1, 1, 1, model.numbersOnly ? 0 : 1, 0.5f};
+    int[] open = Arrays.stream(of).filter(i -> !readings[i].closed).toArray();
+    spread(model, Member.LINEAR, Arrays.stream(of).mapToDouble(i -> model.linear(readings[i])));
+    spread(model, Member.LANDMARKS, Arrays.stream(of).mapToDouble(i -> model.landmarks.of(model.place(readings[i]))));
+    spread(model, Member.FOREST, Arrays.stream(of).mapToDouble(i -> model.forest.of(model.place(readings[i]))));
+    spread(model, Member.OPEN_LENGTH, Arrays.stream(open).mapToDouble(i -> readings[i].traits[1]));
+    spread(model, Member.OPEN_TRAITS, Arrays.stream(open).mapToDouble(i -> model.openTraits(readings[i])));
+    spread(model, Member.OPEN_WORDS, Arrays.stream(open).mapToDouble(i -> model.openWords(readings[i])));
+    spread(model, Member.OPEN_LEARNED, Arrays.stream(open).mapToDouble(i -> model.learned(readings[i])));
+    boolean vectors = !data.vectors().isEmpty();
+    spread(model, Member.SEMANTIC, Arrays.stream(vectors ? of : new int[0]).mapToDouble(i -> model.semantic(readings[i], data.vectors().get(i))));
+    spread(model, Member.OPEN_SEMANTIC, Arrays.stream(vectors ? open : new int[0]).mapToDouble(i -> model.semantic(readings[i], data.vectors().get(i))));
+  }
+
+  private static void spread(LearnedModel model, Member member, DoubleStream stream) {
+    double[] values = stream.toArray();
     double mean = Arrays.stream(values).average().orElse(0);
     double variance = Arrays.stream(values).map(value -> (value - mean) * (value - mean)).average().orElse(1);
-    model.members[at] = (float) mean;
-    model.members[at + 1] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1;
+    model.members[2 * member.ordinal()] = (float) mean;
+    model.members[2 * member.ordinal() + 1] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1;
+  }
+
+  /** What moves open questions beyond their length: one ridge over their traits and one over the words they have. */
+  private void open(LearnedModel model, int[] of) {
+    int[] open = Arrays.stream(of).filter(i -> !readings[i].closed).toArray();
+    if (open.length == 0) {
+      return;
+    }
+    int traits = LearnedModel.TRAITS;
+    double mean = Arrays.stream(open).mapToDouble(i -> examples.get(i).gain()).average().orElse(0);
+    model.numbersOnly = Arrays.stream(open).filter(i -> readings[i].traits[LearnedModel.LOG_NUMBERS] >= LearnedModel.LOG_OF_TWO_NUMBERS).count() >= NEARLY_ALL * open.length;
+    for (int trait = 0; trait < traits; trait++) {
+      int of1 = trait;
+      double usual = Arrays.stream(open).mapToDouble(i -> readings[i].traits[of1]).average().orElse(0);
+      double variance = Arrays.stream(open).mapToDouble(i -> (readings[i].traits[of1] - usual) * (readings[i].traits[of1] - usual)).average().orElse(0);
+      model.openTraits[trait] = (float) usual;
+      model.openTraits[traits + trait] = variance > 1e-9 ? (float) (1 / Math.sqrt(variance)) : 0;
+    }
+    double[][] normal = new double[traits][traits];
+    double[] answer = new double[traits];
+    for (int i : open) {
+      for (int a = 0; a < traits; a++) {
+        double value = model.openStandard(readings[i], a);
+        answer[a] += value * (examples.get(i).gain() - mean);
+        for (int b = 0; b <= a; b++) {
+          normal[a][b] += value * model.openStandard(readings[i], b);
+        }
+      }
+    }
+    for (int a = 0; a < traits; a++) {
+      normal[a][a] += OPEN_TRAIT_PENALTY;
+    }
+    Landmarks.factor(normal);
+    Landmarks.solve(normal, answer);
+    for (int a = 0; a < traits; a++) {
+      model.openTraits[2 * traits + a] = (float) answer[a];
+    }
+    int[] found = new int[PromptReading.WORD_BUCKETS];
+    int[][] columns = new int[open.length][];
+    float[][] values = new float[open.length][];
+    for (int i = 0; i < open.length; i++) {
+      columns[i] = Arrays.stream(readings[open[i]].words, 0, readings[open[i]].wordCount).distinct().sorted().toArray();
+      for (int word : columns[i]) {
+        found[word]++;
+      }
+    }
+    for (int i = 0; i < open.length; i++) {
+      columns[i] = Arrays.stream(columns[i]).filter(word -> found[word] >= OPEN_WORD_IN).toArray();
+      values[i] = new float[columns[i].length];
+      Arrays.fill(values[i], 1);
+    }
+    double[] weights = ridge(new Rows(columns, values), Arrays.stream(open).mapToDouble(i -> examples.get(i).gain() - mean).toArray(), PromptReading.WORD_BUCKETS, OPEN_WORD_PENALTY);
+    for (int word = 0; word < weights.length; word++) {
+      model.openWords[word] = (float) weights[word];
+    }
+  }
+
+  private QualityModel quality(LearnedModel model, int[] of) {
+    float[][] places = Arrays.stream(of).mapToObj(i -> model.place(readings[i])).toArray(float[][]::new);
+    double[][] targets = Arrays.stream(of).mapToObj(i -> data.scored().get(i - examples.size()).scores()).toArray(double[][]::new);
+    float[] usual = new float[data.models().size()];
+    for (int m = 0; m < usual.length; m++) {
+      int of1 = m;
+      usual[m] = (float) Arrays.stream(targets).mapToDouble(target -> target[of1]).average().orElse(0);
+    }
+    return new QualityModel(data.models().toArray(String[]::new), usual, Forest.fit(places, targets, QUALITY_TREES, QUALITY_LEAF, TRIED, seed + 4),
+        Landmarks.fit(Arrays.stream(places).map(QualityModel::wide).toArray(float[][]::new), targets, LANDMARKS, LANDMARK_PENALTY, seed + 5), 1);
+  }
+
+  /** How far a model moves with the ease that the others see in a prompt: the slope with the least log loss over models left out in turn. */
+  private double[] ease(LearnedModel model, double[][] quality) {
+    QualityModel trained = model.quality;
+    if (trained == null || quality.length == 0) {
+      return new double[0];
+    }
+    double bestSlope = 0;
+    double best = Double.POSITIVE_INFINITY;
+    double plain = 0;
+    for (int step = 0; step <= 30; step++) {
+      double slope = step / 20.0;
+      double loss = 0;
+      for (int i = 0; i < quality.length; i++) {
+        for (int m = 0; m < trained.names.length; m++) {
+          double chance = QualityModel.logistic(QualityModel.logit(trained.usual[m]) + slope * QualityModel.ease(quality[i], trained.usual, m));
+          double score = data.scored().get(i).scores()[m];
+          loss -= (score * Math.log(chance) + (1 - score) * Math.log(1 - chance)) / quality.length / trained.names.length;
+        }
+      }
+      plain = step == 0 ? loss : plain;
+      if (loss < best) {
+        best = loss;
+        bestSlope = slope;
+      }
+    }
+    model.quality = new QualityModel(trained.names, trained.usual, trained.forest, trained.landmarks, (float) bestSlope);
+    return new double[] {plain, best};
   }
 
   private void standardise(LearnedModel model, int[] of) {
@@ -233,7 +418,7 @@ public final class RouterTraining {
         values[i][k++] = (float) value;
       }
     }
-    double[] weights = ridge(new Rows(columns, values), gains, width);
+    double[] weights = ridge(new Rows(columns, values), gains, width, LINEAR_PENALTY);
     double largest = 1e-12;
     for (int bucket = 0; bucket < PromptReading.BUCKETS; bucket++) {
       weights[bucket] *= idf[bucket] * IDF_SCALE;
@@ -249,7 +434,7 @@ public final class RouterTraining {
     model.named = named(of, model);
   }
 
-  private static double[] ridge(Rows rows, double[] target, int width) {
+  private static double[] ridge(Rows rows, double[] target, int width, double penalty) {
     double[] weights = new double[width];
     double[] rest = new double[width];
     rows.multiplyTransposed(target, rest);
@@ -262,7 +447,7 @@ public final class RouterTraining {
       rows.multiply(direction, image);
       rows.multiplyTransposed(image, back);
       for (int j = 0; j < width; j++) {
-        back[j] += LINEAR_PENALTY * direction[j];
+        back[j] += penalty * direction[j];
       }
       double length = norm / dot(direction, back);
       for (int j = 0; j < width; j++) {
@@ -478,89 +663,6 @@ public final class RouterTraining {
       roots[a] = matrix[a][a];
     }
     return roots;
-  }
-
-  private void landmarks(LearnedModel model, int[] of, double[] gains) {
-    SplittableRandom random = new SplittableRandom(seed + 1);
-    int[] chosen = of.clone();
-    int count = Math.min(LANDMARKS, chosen.length);
-    for (int i = 0; i < count; i++) {
-      int with = i + random.nextInt(chosen.length - i);
-      int swap = chosen[i];
-      chosen[i] = chosen[with];
-      chosen[with] = swap;
-    }
-    model.landmarks = count;
-    model.landmark = new float[count * LearnedModel.WIDTH];
-    float[][] at = new float[count][];
-    for (int i = 0; i < count; i++) {
-      at[i] = model.place(readings[chosen[i]]);
-      for (int column = 0; column < LearnedModel.WIDTH; column++) {
-        model.landmark[column * count + i] = at[i][column];
-      }
-    }
-    double[][] normal = new double[count][count];
-    double[] target = new double[count];
-    for (int i = 0; i < of.length; i++) {
-      float[] place = model.place(readings[of[i]]);
-      double[] near = new double[count];
-      for (int a = 0; a < count; a++) {
-        near[a] = kernel(place, at[a]);
-        target[a] += near[a] * gains[i];
-      }
-      for (int a = 0; a < count; a++) {
-        double value = near[a];
-        double[] row = normal[a];
-        for (int b = 0; b <= a; b++) {
-          row[b] += value * near[b];
-        }
-      }
-    }
-    for (int a = 0; a < count; a++) {
-      for (int b = 0; b <= a; b++) {
-        normal[a][b] += LANDMARK_PENALTY * kernel(at[a], at[b]);
-      }
-      normal[a][a] += 1e-3;
-    }
-    solve(normal, target);
-    model.landmarkWeights = new float[count];
-    for (int a = 0; a < count; a++) {
-      model.landmarkWeights[a] = (float) target[a];
-    }
-  }
-
-  private static double kernel(float[] a, float[] b) {
-    float sum = 0;
-    for (int i = 0; i < a.length; i++) {
-      sum += (a[i] - b[i]) * (a[i] - b[i]);
-    }
-    return Math.exp(-sum);
-  }
-
-  /** Cholesky: the answer is left in {@code target}. */
-  private static void solve(double[][] lower, double[] target) {
-    int size = target.length;
-    for (int a = 0; a < size; a++) {
-      for (int b = 0; b <= a; b++) {
-        double sum = lower[a][b];
-        for (int k = 0; k < b; k++) {
-          sum -= lower[a][k] * lower[b][k];
-        }
-        lower[a][b] = a == b ? Math.sqrt(Math.max(sum, 1e-12)) : sum / lower[b][b];
-      }
-    }
-    for (int a = 0; a < size; a++) {
-      for (int k = 0; k < a; k++) {
-        target[a] -= lower[a][k] * target[k];
-      }
-      target[a] /= lower[a][a];
-    }
-    for (int a = size - 1; a >= 0; a--) {
-      for (int k = a + 1; k < size; k++) {
-        target[a] -= lower[k][a] * target[k];
-      }
-      target[a] /= lower[a][a];
-    }
   }
 
   /** Chances of needing the strong model by score: groups of equal size, made to rise by pooling neighbours, then by a hair where they are level. */

@@ -29,6 +29,7 @@ public final class Topics {
   private static final double SYSTEM = 0.5;
   /** Below this no task is clear, and the form decides: a question, or talk. */
   private static final double CLEAR = 0.35;
+  private static final double IMPLIED = 0.6;
   private static final String AUTO = "auto:";
   private static final Pattern COUNTING = Pattern.compile("(?i)how (?:many|much|far|long|old)|what (?:percent|fraction|is the (?:total|average|sum|difference))");
 
@@ -127,6 +128,10 @@ public final class Topics {
   private Topic topic(TopicPolicy now, Terms.Count count, @Nullable String chosen, String latest) {
     double[] sums = count.sums();
     int domainCount = now.names().size();
+    byForm(sums, domainCount, latest);
+    // code is technical and fiction creative, whatever it tells of
+    implies(now, sums, "code", "technical");
+    implies(now, sums, "creative", "creative");
     List<Map.Entry<String, Double>> domains = new ArrayList<>(2);
     for (int i = 0; i < domainCount; i++) {
       double score = score(sums[i]);
@@ -135,7 +140,6 @@ public final class Topics {
       }
     }
     domains.sort(Map.Entry.<String, Double>comparingByValue(Comparator.reverseOrder()));
-    byForm(sums, domainCount, latest);
     List<Map.Entry<String, Double>> tasks = new ArrayList<>(TopicPolicy.TASKS.size());
     for (int i = 0; i < TopicPolicy.TASKS.size(); i++) {
       double score = score(sums[domainCount + i]);
@@ -146,6 +150,13 @@ public final class Topics {
     tasks.sort(Map.Entry.<String, Double>comparingByValue(Comparator.reverseOrder()));
     String domain = chosen != null ? chosen : domains.isEmpty() ? "" : domains.get(0).getKey();
     return new Topic(domain, map(domains, domains.size()), chosen != null, tasks.isEmpty() ? "chat" : tasks.get(0).getKey(), map(tasks, MOST_TASKS));
+  }
+
+  private static void implies(TopicPolicy now, double[] sums, String task, String domain) {
+    int at = now.names().indexOf(domain);
+    if (at >= 0) {
+      sums[at] += IMPLIED * sums[now.names().size() + TopicPolicy.TASKS.indexOf(task)];
+    }
   }
 
   /** What the form says: code and formulas in the latest turn; a question where no task is clear, talk where nothing is asked. */
@@ -165,7 +176,7 @@ public final class Topics {
     for (int i = from; i < sums.length; i++) {
       clearest = i == asking ? clearest : Math.max(clearest, sums[i]);
     }
-    if (clearest >= 0.6 && clearest >= 0.6 * sums[asking]) {
+    if (clearest >= 0.6 && clearest >= 0.43 * sums[asking]) {
       sums[asking] = Math.min(sums[asking], 0.9 * clearest);
     }
     double most = 0;

@@ -231,7 +231,7 @@ public final class RateLimits implements AutoCloseable {
   public ArrayNode page(Caller caller) {
     LimitRules mine = rules(caller);
     ArrayNode list = Json.object().putArray("windows");
-    List<Claim> claims = claims(mine, caller, null, 1, false);
+    List<Claim> claims = claims(mine, caller, caller.user().isEmpty() ? null : user(caller.user()), 1, false);
     for (LimitRules.ModelGauge each : mine.byModel()) {
       for (String model : each.models()) {
         add(claims, "model:" + model, Scope.MODEL, List.of(each.gauge()), 1, false, pace(caller));
@@ -343,6 +343,10 @@ public final class RateLimits implements AutoCloseable {
     }
     JsonNode named = request.json().path("safety_identifier");
     String user = caller.user().isEmpty() && named.isTextual() ? named.textValue() : request.user(caller);
+    return user(user);
+  }
+
+  private static String user(String user) {
     if (user.isEmpty()) {
       return "user:";
     }

@@ -2,6 +2,7 @@ package io.dromedary.limit;
 
 import io.dromedary.catalog.Candidate;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +19,7 @@ public final class Taken {
   final LimitRules rules;
   final long estimate;
   final boolean promised;
-  final List<Attempted> attempts = new ArrayList<>(1);
+  final List<Attempted> attempts = Collections.synchronizedList(new ArrayList<>(1));
   final AtomicBoolean settled = new AtomicBoolean();
 
   /**

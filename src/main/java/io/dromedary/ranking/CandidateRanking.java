@@ -278,7 +278,7 @@ public final class CandidateRanking {
     Entry entry = ranking.entry(judge, "judges");
     Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false, request);
     for (Constraint constraint : Constraint.FOR_JUDGES) {
-      if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check)) {
+      if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check)) {
         return null;
       }
     }
@@ -891,12 +891,12 @@ public final class CandidateRanking {
     private List<Entry> byCostForTier(List<Entry> entries) {
       double enough = policy.tiers().get(tier).minQuality();
       entries.sort((a, b) -> {
-        boolean aFits = a.quality() >= enough;
-        if (aFits != b.quality() >= enough) {
+        boolean aFits = a.model().quality() >= enough;
+        if (aFits != b.model().quality() >= enough) {
           return aFits ? -1 : 1;
         }
         int byCost = compareCost(a.cost(), b.cost());
-        int byQuality = Double.compare(b.quality(), a.quality());
+        int byQuality = Double.compare(b.model().quality(), a.model().quality());
         int first = aFits ? byCost : byQuality;
         int second = aFits ? byQuality : byCost;
         return first != 0 ? first : second != 0 ? second : a.model().id().compareTo(b.model().id());
@@ -927,11 +927,11 @@ public final class CandidateRanking {
       Filtered filtered = new Filtered(entries.size());
       Constraint[] relevant = Constraint.relevant(check);
       for (Entry entry : entries) {
-        Constraint broken = Constraint.firstBroken(relevant, entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
+        Constraint broken = Constraint.firstBroken(relevant, entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check);
         if (broken == null) {
           filtered.kept.add(entry);
         } else {
-          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.quality(), check);
+          String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check);
           drop(entry.model().id(), why);
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;

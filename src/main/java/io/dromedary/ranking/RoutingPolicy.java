@@ -31,11 +31,12 @@ import java.util.TreeSet;
  * @param named ids that occur in some chain
  * @param scorers kinds of scorers that there are, in the order that messages name them
  * @param cutOffs per scorer the four scores at which SIMPLE, MEDIUM, COMPLEX and EXPERT begin
+ * @param minilm whether the learned scorer averages a sentence vector in
  * @param choosing domains, projects, cascades, sessions and the like
  * @param catalogue the models that it was checked against: they are ranked with it, whatever is reloaded meanwhile
  */
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
-    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, Choosing choosing, ModelCatalog catalogue) {
+    Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, boolean minilm, Choosing choosing, ModelCatalog catalogue) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
   static final String BERT = "bert";
   static final String CAUSAL = "causal";
@@ -57,10 +58,10 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
    * @throws ConfigError naming file, key, value and what is allowed
    */
   public static RoutingPolicy read(byte[] yaml, String file, ModelCatalog catalogue, Set<String> scorers) {
-    List<String> keys = new ArrayList<>(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs"));
+    List<String> keys = new ArrayList<>(List.of("scorer", "baseline-model", "fallback", "max-candidates", "tiers", "preferences", "routers", "cut-offs", "minilm"));
     keys.addAll(Choosing.KEYS);
     ConfigNode root = ConfigNode.read(yaml, file).onlyKeys(keys);
-    String scorer = root.get("scorer").text("keywords");
+    String scorer = root.get("scorer").text("learned");
     if (!scorers.contains(scorer) && !(scorer.equals(BERT) && root.get("routers").get(BERT).present())) {
       throw root.get("scorer").error("allowed are " + String.join(", ", new TreeSet<>(scorers)) + (scorer.equals(BERT) ? "; bert needs routers.bert" : ""));
     }
@@ -97,7 +98,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     String fallback = optionalModel(root.get("fallback"), catalogue);
     named.addAll(List.of(strong, weak, fallback));
     return new RoutingPolicy(scorer, optionalModel(root.get("baseline-model"), catalogue), fallback, (int) maxCandidates, tiers, preferences, strong, weak, Set.copyOf(named),
-        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), Choosing.read(root, catalogue, routers), catalogue);
+        scorers.stream().sorted().toList(), cutOffs(root.get("cut-offs"), scorers), flag(root.get("minilm")), Choosing.read(root, catalogue, routers), catalogue);
   }
 
   private static Map<String, List<Double>> cutOffs(ConfigNode node, Set<String> scorers) {
@@ -162,6 +163,14 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
       throw value.error("is no chat model");
     }
     return model.id();
+  }
+
+  private static boolean flag(ConfigNode value) {
+    String said = value.present() ? value.scalar() : "false";
+    if (!said.equals("true") && !said.equals("false")) {
+      throw value.error("must be true or false");
+    }
+    return said.equals("true");
   }
 
   private static double weight(ConfigNode value) {

@@ -53,7 +53,7 @@ class SemanticAnswersTest {
         return THRESHOLD;
       }
     };
-    return new SemanticAnswers(model::vector, everybody, new SemanticAnswers.Settings(1 << 20, Duration.ofDays(7), 1_000, 1, Duration.ofSeconds(10), file), Clock.systemUTC());
+    return new SemanticAnswers(model::wholeVector, everybody, new SemanticAnswers.Settings(1 << 20, Duration.ofDays(7), 1_000, 1, Duration.ofSeconds(10), file), Clock.systemUTC());
   }
 
   @AfterAll

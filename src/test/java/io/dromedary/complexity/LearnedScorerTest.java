@@ -95,8 +95,10 @@ class LearnedScorerTest {
     Complexity complexity = SHIPPED.score(asking("auto", "My secret zanzibarqux and Xavierowitsch: prove that the equation has no integer solution"));
     assertThat(complexity.signals()).containsEntry("form", "open").containsEntry("words", 13L);
     Map<?, ?> strongest = (Map<?, ?>) complexity.signals().get("strongest");
-    assertThat(strongest).hasSize(5);
-    assertThat(strongest.toString()).doesNotContain("zanzibar").doesNotContain("xavier");
+    assertThat(strongest.containsKey("length")).as("what an open question is scored by").isTrue();
+    Map<?, ?> lettered = (Map<?, ?>) SHIPPED.score(asking("auto", LETTERED.replace("prime", "zanzibarqux"))).signals().get("strongest");
+    assertThat(lettered).hasSize(5);
+    assertThat(strongest.toString() + lettered).doesNotContain("zanzibar").doesNotContain("xavier");
   }
 
   @Test
@@ -108,6 +110,66 @@ class LearnedScorerTest {
       assertThat(score).isGreaterThan(last);
       last = score;
     }
+  }
+
+  static RouterTraining.Data several() {
+    List<RouterTraining.Scored> scored = made().stream().map(one -> new RouterTraining.Scored(one.prompt(), new double[] {1 - one.gain(), 0.9, one.gain()}, one.fold())).toList();
+    return new RouterTraining.Data(made(), made().stream().map(one -> vector(one.gain() > 0.5)).toList(), List.of("plain", "all-round", "maths"), scored, null);
+  }
+
+  static float[] vector(boolean hard) {
+    float[] vector = new float[LearnedModel.VECTOR];
+    vector[hard ? 1 : 2] = 1;
+    return vector;
+  }
+
+  @Test
+  void it_knows_which_of_several_models_is_good_at_a_prompt_and_that_others_find_it_hard_too() throws IOException {
+    RouterTraining.Trained trained = RouterTraining.train(several(), 3);
+    LearnedScorer scorer = LearnedScorer.of(LearnedModel.read(new ByteArrayInputStream(trained.model().bytes())));
+    QualityModel.Read integral = scorer.quality(asking("auto", "What is the integral of the polynomial x^12?"));
+    QualityModel.Read colour = scorer.quality(asking("auto", "Name a colour of the flag number 12?"));
+    assertThat(scorer.models().models()).containsExactly("plain", "all-round", "maths");
+    assertThat(integral.of(2)).isGreaterThan(integral.of(0) + 0.3);
+    assertThat(colour.of(0)).isGreaterThan(colour.of(2) + 0.3);
+    assertThat(integral.of(0.7) > integral.of(0.6)).isTrue();
+    assertThat(Math.signum(integral.of(0.5) - 0.5)).isEqualTo(Math.signum(integral.ease() * trained.model().quality().slope));
+  }
+
+  @Test
+  void a_sentence_vector_is_averaged_in_and_without_one_the_words_decide() {
+    LearnedScorer words = LearnedScorer.of(RouterTraining.train(several(), 3).model());
+    String prompt = "What is the integral of the polynomial x^12?\nA. one\nB. two\nC. three\nAnswer:";
+    assertThat(words.with(text -> null).score(prompt)).isEqualTo(words.score(prompt));
+    assertThat(words.with(text -> vector(true)).score(prompt)).isGreaterThan(words.with(text -> vector(false)).score(prompt));
+    assertThat(words.with(text -> vector(true)).score(asking("auto", prompt)).signals()).containsEntry("minilm", true);
+    assertThat(words.with(text -> null).score(asking("auto", prompt)).signals()).doesNotContainKey("minilm");
+  }
+
+  @Test
+  void a_view_of_prompts_that_was_learned_before_is_kept_when_few_prompts_are_trained_on() {
+    RouterTraining.Trained trained = RouterTraining.train(new RouterTraining.Data(made(), List.of(), List.of(), List.of(), baseModel()), 3);
+    assertThat(trained.model().embedding).isEqualTo(baseModel().embedding);
+    assertThat(trained.model().quality()).isNotNull();
+  }
+
+  static LearnedModel baseModel() {
+    try {
+      return LearnedModel.read(new ByteArrayInputStream(shipped()));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void words_of_making_and_of_experts_raise_the_tier_of_a_short_request_but_not_its_score() {
+    ComplexityScorers scorers = new ComplexityScorers(List.of(SHIPPED), () -> "learned", complexity -> new Complexity(complexity.score(), Tier.TRIVIAL, complexity.scorer(), complexity.signals()));
+    assertThat(scorers.score(asking("auto", "Tell me a joke")).tier()).isEqualTo(Tier.TRIVIAL);
+    Complexity design = scorers.score(asking("auto", "Design a bridge"));
+    assertThat(design.tier()).isEqualTo(Tier.COMPLEX);
+    assertThat(design.signals()).containsEntry("tier_raised_by", "design");
+    assertThat(design.score()).isEqualTo(SHIPPED.score("Design a bridge"));
+    assertThat(scorers.score(asking("auto", "Give me a rigorous argument")).tier()).isEqualTo(Tier.EXPERT);
   }
 
   @Test

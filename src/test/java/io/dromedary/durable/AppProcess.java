@@ -65,7 +65,7 @@ final class AppProcess implements AutoCloseable {
   }
 
   private void awaitReady() throws IOException, InterruptedException {
-    long end = System.nanoTime() + Duration.ofSeconds(180).toNanos();
+    long end = System.nanoTime() + Duration.ofSeconds(120).toNanos();
     while (System.nanoTime() < end && process.isAlive()) {
       try {
         if (get("/health/readiness").statusCode() == 200) {

@@ -75,7 +75,7 @@ class TwoNodesIT {
         redis.stop();
         assertThat(flood(KEY, 250, one, two)).as("75 a node").isEqualTo(Map.of(200, 150, 429, 100));
         redis.restart();
-        await().atMost(15, TimeUnit.SECONDS).until(() -> one.get("/metrics").body().contains("dromedary_limit_on_own_share 0.0") && one.chat(request(), "Authorization", "Bearer " + KEY).statusCode() == 200);
+        await().atMost(30, TimeUnit.SECONDS).until(() -> one.chat(request(), "Authorization", "Bearer " + KEY).statusCode() == 200 && one.get("/metrics").body().contains("dromedary_limit_on_own_share 0.0"));
       }
     }
   }

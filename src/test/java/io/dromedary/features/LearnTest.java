@@ -215,7 +215,7 @@ class LearnTest {
     assertThat(ask("auto", question()).header("x-dromedary-model")).isEqualTo(MINI);
     JsonNode decision = gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json();
     assertThat(decision.at("/candidates/1/reason").asText()).contains("tried late, since its answers were worse than expected");
-    assertThat(decision.at("/candidates/1/expected_quality").asDouble()).isEqualTo(learned(GROQ).path("expected_quality").asDouble(), within(0.05)).isLessThan(0.5);
+    assertThat(decision.at("/candidates/1/expected_quality").asDouble()).isEqualTo(learned(GROQ).path("expected_quality").asDouble(), within(0.15)).isLessThan(0.5);
 
     settle();
     gateway.close();
@@ -344,7 +344,7 @@ class LearnTest {
       }
     }
     assertThat(arms).containsExactly("as-it-is", "cheap");
-    assertThat(models).containsExactlyInAnyOrder("SIMPLE by keywords", "TRIVIAL by length, by cost");
+    assertThat(models).containsExactlyInAnyOrder("SIMPLE by learned", "TRIVIAL by length, by cost");
     assertThat(gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json().at("/variant/experiment").asText()).isEqualTo("preferences");
 
     JsonNode report = look("/admin/experiments/preferences").json();

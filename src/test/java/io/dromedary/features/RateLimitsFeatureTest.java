@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.dromedary.access.AdminToken;
 import io.dromedary.access.ApiKey;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
@@ -35,6 +36,7 @@ class RateLimitsFeatureTest {
     PROJECTS.put("models", "{per: hour, requests: 1, for: model, models: [openai/gpt-4o]}, {per: hour, requests: 40}");
     PROJECTS.put("spent", "{per: hour, requests: 50}");
     PROJECTS.put("vectors", "{per: hour, requests: 1}");
+    PROJECTS.put("prepaid", "{per: hour, requests: 100}");
     PROJECTS.put("free", "");
     openai = FakeProvider.openai();
     groq = FakeProvider.speaking("groq", 0);
@@ -57,7 +59,7 @@ class RateLimitsFeatureTest {
 
   private static String callers() {
     StringBuilder yaml = new StringBuilder("projects:\n");
-    PROJECTS.forEach((id, windows) -> yaml.append("  - {id: ").append(id).append(", keys: [{id: k, sha256: ").append(ApiKey.sha256Hex(key(id))).append("}], limits: {windows: [").append(windows).append("]}}\n"));
+    PROJECTS.forEach((id, windows) -> yaml.append("  - {id: ").append(id).append(", keys: [{id: k, sha256: ").append(ApiKey.sha256Hex(key(id))).append("}], limits: {windows: [").append(windows).append("]}").append(id.equals("prepaid") ? ", credit: {low_usd: 1}" : "").append("}\n"));
     return yaml.toString();
   }
 
@@ -166,6 +168,15 @@ class RateLimitsFeatureTest {
     String body = "{\"model\":\"openai/text-embedding-3-small\",\"input\":\"hello\"}";
     assertThat(gateway.post("/v1/embeddings", body, "Authorization", "Bearer " + key("vectors")).header("x-ratelimit-remaining-requests")).isEqualTo("0");
     assertThat(gateway.post("/v1/embeddings", body, "Authorization", "Bearer " + key("vectors")).status()).isEqualTo(429);
+  }
+
+  @Test
+  void windows_narrow_as_credit_runs_low() {
+    String admin = "Bearer " + gateway.bean(AdminToken.class).value().value();
+    assertThat(gateway.post("/admin/credits/prepaid/top-up", "{\"usd\": 0.5, \"reference\": \"inv-1\"}", "Authorization", admin).status()).isEqualTo(200);
+    assertThat(chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").header("x-ratelimit-limit-requests")).isEqualTo("100");
+    int narrowed = Integer.parseInt(chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").header("x-ratelimit-limit-requests"));
+    assertThat(narrowed).as("half of the low threshold is left").isBetween(45, 50);
   }
 
   @Test

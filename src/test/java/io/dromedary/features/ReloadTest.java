@@ -136,7 +136,7 @@ class ReloadTest {
     assertThat(reloaded.json().path("changed")).hasSize(1).first().extracting(JsonNode::asText).isEqualTo("config/routing.yaml");
     assertThat(ask("auto", FACT).header("x-dromedary-model")).isEqualTo("openai/gpt-4o-mini");
 
-    write("routing.yaml", replaced(routing, "scorer: keywords", "scorer: length"));
+    write("routing.yaml", replaced(routing, "scorer: learned", "scorer: length"));
     reload();
     assertThat(ask("auto", FACT).header("x-dromedary-reason")).endsWith("by length");
   }
@@ -174,7 +174,7 @@ class ReloadTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = """
-      routing.yaml | scorer: keywords | scorer: astrology | config/routing.yaml: scorer = astrology: allowed are
+      routing.yaml | scorer: learned | scorer: astrology | config/routing.yaml: scorer = astrology: allowed are
       routing.yaml | max-candidates: 6 | max-candidates: 99 | config/routing.yaml: max-candidates = 99: must be a whole number from 0 to 20
       routing.yaml | baseline-model: | base-line: | config/routing.yaml: base-line
       models.yaml | - id: openai/gpt-4o\\n | - id: openai/gpt-4o-mini\\n | config/models.yaml: models[openai/gpt-4o-mini].id = openai/gpt-4o-mini: is listed twice
@@ -205,7 +205,7 @@ class ReloadTest {
 
   @Test
   void all_that_is_wrong_is_told_at_once() throws IOException {
-    write("routing.yaml", replaced(routing, "scorer: keywords", "scorer: astrology"));
+    write("routing.yaml", replaced(routing, "scorer: learned", "scorer: astrology"));
     write("callers.yaml", callers + "  colour: blue\n");
     assertThat(reload().json().at("/error/message").asText()).contains("scorer = astrology", "`projects[0].colour` is unknown");
   }
@@ -229,7 +229,7 @@ class ReloadTest {
   @Test
   void a_changed_file_comes_into_force_by_itself() throws IOException {
     double before = gateway.metric("dromedary_config_generation");
-    write("routing.yaml", replaced(routing, "scorer: keywords", "scorer: length"));
+    write("routing.yaml", replaced(routing, "scorer: learned", "scorer: length"));
     await().atMost(Duration.ofSeconds(20)).until(() -> String.valueOf(ask("auto", FACT).header("x-dromedary-reason")).endsWith("by length"));
     assertThat(gateway.metric("dromedary_config_generation")).isEqualTo(before + 1);
     String version = file("routing.yaml").path("version").asText();
@@ -238,10 +238,10 @@ class ReloadTest {
 
   @Test
   void five_hundred_reloads_of_which_a_tenth_are_wrong_disturb_no_request() throws Exception {
-    String otherRouting = replaced(routing.replace(GROQ + ", ", "").replace(", " + GROQ, ""), "scorer: keywords", "scorer: length");
+    String otherRouting = replaced(routing.replace(GROQ + ", ", "").replace(", " + GROQ, ""), "scorer: learned", "scorer: length");
     String otherModels = without(GROQ);
     List<String[]> wrong = List.of(new String[] {"models.yaml", otherModels}, new String[] {"routing.yaml", "scorer: [\n"}, new String[] {"callers.yaml", "projects: 7\n"},
-        new String[] {"models.yaml", replaced(models, "- id: openai/gpt-4o\n", "- id: openai/gpt-4o\n  colour: blue\n")}, new String[] {"routing.yaml", replaced(routing, "scorer: keywords", "scorer: astrology")});
+        new String[] {"models.yaml", replaced(models, "- id: openai/gpt-4o\n", "- id: openai/gpt-4o\n  colour: blue\n")}, new String[] {"routing.yaml", replaced(routing, "scorer: learned", "scorer: astrology")});
     AtomicBoolean over = new AtomicBoolean();
     AtomicInteger asked = new AtomicInteger();
     Queue<String> failures = new ConcurrentLinkedQueue<>();

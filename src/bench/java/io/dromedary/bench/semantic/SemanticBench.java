@@ -45,7 +45,7 @@ public final class SemanticBench {
       options.put(arg.substring(2, equals), arg.substring(equals + 1));
     }
     Path nativeDir = Files.createTempDirectory("minilm");
-    try (MiniLm model = new MiniLm(1, nativeDir); SemanticRehearsal cache = new SemanticRehearsal(model::vector, Double.parseDouble(options.get("threshold")));
+    try (MiniLm model = new MiniLm(1, nativeDir); SemanticRehearsal cache = new SemanticRehearsal(model::wholeVector, Double.parseDouble(options.get("threshold")));
         PrintWriter out = options.containsKey("out") ? new PrintWriter(Files.newBufferedWriter(Path.of(options.get("out")))) : new PrintWriter(PrintWriter.nullWriter())) {
       if (options.containsKey("pairs")) {
         pairs(lines(options.get("pairs")), cache, out);

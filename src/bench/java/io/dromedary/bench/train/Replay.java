@@ -1,29 +1,39 @@
 package io.dromedary.bench.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.TrainedQuality;
 import io.dromedary.catalog.Complexity;
+import io.dromedary.catalog.Model;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Tariff;
+import io.dromedary.catalog.Tier;
 import io.dromedary.chat.ChatRequest;
-import io.dromedary.chat.Json;
-import io.dromedary.complexity.ComplexityScorers;
-import io.dromedary.complexity.LearnedScorer;
-import java.io.BufferedReader;
+import io.dromedary.ranking.CandidateRanking;
+import io.dromedary.ranking.ExpectedLatency;
+import io.dromedary.ranking.ProviderStates;
+import io.dromedary.ranking.RoutingPolicy;
 import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.GZIPInputStream;
+import java.util.Set;
+import java.util.stream.Collectors;
 
-/** {@code src/bench/run replay --in=prompts.jsonl[.gz] --out=scores.csv [--scorer=learned]}: scores prompts (a line each: {@code id}, {@code prompt}) with the beans that score requests, into {@code id,score}. */
+/**
+ * {@code src/bench/run replay --in=prompts.jsonl[.gz] --out=scores.csv}: sends prompts (a line each: {@code id}, {@code prompt}) through the beans that serve requests, into {@code id,score}. With
+ * {@code --models=FILE}, a catalogue, into {@code id,setting,model}: which of its models each position of the cost/quality knob chooses.
+ */
 public final class Replay {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  /** Positions of the knob: how much cost weighs, quality weighing the rest. */
+  static final double[] KNOB = {0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1, 0.115, 0.13, 0.15, 0.17, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1};
+  private static final String ALLOWED = "--in=prompts.jsonl --out=scores.csv [--scorer=learned|keywords|length|random] [--minilm] [--router=FILE] [--models=models.yaml [--settings=0,0.1,1]]";
 
   private Replay() {}
 
@@ -32,45 +42,91 @@ public final class Replay {
     String in = "";
     String out = "";
     String kind = "learned";
+    String router = "";
+    String models = "";
+    double[] knob = KNOB;
+    boolean minilm = false;
     for (int i = 0; i < args.length; i++) {
       String name = args[i].contains("=") ? args[i].substring(0, args[i].indexOf('=')) : args[i];
-      String value = args[i].contains("=") ? args[i].substring(args[i].indexOf('=') + 1) : i + 1 < args.length ? args[++i] : "";
+      String value = args[i].contains("=") ? args[i].substring(args[i].indexOf('=') + 1) : name.equals("--minilm") ? "true" : i + 1 < args.length ? args[++i] : "";
       switch (name) {
         case "--in" -> in = value;
         case "--out" -> out = value;
         case "--scorer" -> kind = value;
-        default -> throw new IllegalArgumentException(name + ": allowed are --in, --out and --scorer");
+        case "--router" -> router = value;
+        case "--models" -> models = value;
+        case "--minilm" -> minilm = Boolean.parseBoolean(value);
+        case "--settings" -> knob = Arrays.stream(value.split(",")).mapToDouble(Double::parseDouble).toArray();
+        default -> throw new IllegalArgumentException(name + " is not known; wanted: " + ALLOWED);
       }
     }
-    LearnedScorer learned = LearnedScorer.load();
-    String asked = kind;
-    ComplexityScorers scorers = new ComplexityScorers(List.of(learned), () -> asked);
-    if (in.isEmpty() || out.isEmpty() || !scorers.kinds().contains(kind)) {
-      throw new IllegalArgumentException("wanted: --in=prompts.jsonl --out=scores.csv [--scorer=" + String.join("|", scorers.kinds()) + "]");
+    if (in.isEmpty() || out.isEmpty()) {
+      throw new IllegalArgumentException("wanted: " + ALLOWED);
     }
-    if (kind.equals("learned") && !learned.problem().isEmpty()) {
-      throw new IOException(learned.problem());
+    long start = System.nanoTime();
+    try (Scoring scoring = new Scoring(kind, minilm, router); BufferedWriter lines = Files.newBufferedWriter(Path.of(out))) {
+      int count = models.isEmpty() ? scores(Path.of(in), scoring, lines) : choices(Path.of(in), scoring, Path.of(models), knob, lines);
+      System.out.printf("%d prompts through %s in %.1f s, into %s%n", count, kind, (System.nanoTime() - start) / 1e9, out);
     }
-    int count = 0;
-    try (InputStream file = Files.newInputStream(Path.of(in)); BufferedReader lines = new BufferedReader(new InputStreamReader(in.endsWith(".gz") ? new GZIPInputStream(file) : file, StandardCharsets.UTF_8));
-        BufferedWriter scores = Files.newBufferedWriter(Path.of(out))) {
-      scores.write("id,score\n");
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        if (line.isBlank()) {
-          continue;
-        }
-        count++;
-        JsonNode row = JSON.readTree(line);
-        if (!row.path("id").isValueNode() || !row.path("prompt").isTextual()) {
-          throw new IOException(in + ", prompt " + count + ": `id` and the text `prompt` are wanted");
-        }
-        ObjectNode json = Json.object().put("model", "auto");
-        json.putArray("messages").addObject().put("role", "user").put("content", row.path("prompt").textValue());
-        Complexity complexity = scorers.score(new ChatRequest("replay_" + row.path("id").asText(), json, Map.of(), Instant.EPOCH, Instant.EPOCH));
-        String id = row.path("id").asText();
-        scores.write((id.matches("[\\w.:/-]*") ? id : '"' + id.replace("\"", "\"\"") + '"') + ',' + complexity.score() + '\n');
+  }
+
+  private static int scores(Path in, Scoring scoring, BufferedWriter lines) throws IOException {
+    lines.write("id,score\n");
+    return Rows.read(in, row -> {
+      String id = id(row.path("id"));
+      lines.write(Rows.csv(id) + ',' + scoring.score(Scoring.request(id, Rows.text(row, "prompt"))).score() + '\n');
+    });
+  }
+
+  private static int choices(Path in, Scoring scoring, Path models, double[] knob, BufferedWriter lines) throws IOException {
+    ModelCatalog catalogue = ModelCatalog.read(Files.readAllBytes(models), models.toString());
+    RoutingPolicy policy = policy(catalogue);
+    ProviderStates all = new ProviderStates() {
+      @Override
+      public boolean active(String provider) {
+        return catalogue.providers().contains(provider) && !provider.equals("sandbox");
       }
+
+      @Override
+      public boolean available(String provider) {
+        return true;
+      }
+    };
+    CandidateRanking ranking = new CandidateRanking(() -> catalogue, () -> policy, all, ExpectedLatency.PRIOR, new TrainedQuality(scoring.learned), Tariff.LISTED);
+    lines.write("id,setting,model\n");
+    return Rows.read(in, row -> {
+      String id = id(row.path("id"));
+      String prompt = Rows.text(row, "prompt");
+      Complexity complexity = scoring.score(Scoring.request(id, prompt));
+      for (double cost : knob) {
+        ObjectNode json = Scoring.json(prompt);
+        json.putObject("routing").putObject("weights").put("cost", cost).put("quality", 1 - cost).put("speed", 0);
+        Model chosen = ranking.byTier(new ChatRequest("replay_" + id, json, Map.of(), Instant.now(), Instant.EPOCH), complexity).ranked().get(0).model();
+        lines.write(Rows.csv(id) + ',' + cost + ',' + Rows.csv(chosen.name()) + '\n');
+      }
+    });
+  }
+
+  /** Every tier may choose among all chat models; what it costs and is worth decides. */
+  private static RoutingPolicy policy(ModelCatalog catalogue) {
+    List<String> ids = new ArrayList<>(catalogue.all().stream().filter(model -> model.mode().equals("chat") && !model.provider().equals("sandbox")).map(Model::id).toList());
+    String chain = ids.stream().map(id -> '"' + id + '"').collect(Collectors.joining(", ", "[", "]"));
+    StringBuilder yaml = new StringBuilder("scorer: learned\nmax-candidates: 20\ntiers:\n");
+    for (Tier tier : Tier.values()) {
+      yaml.append("  ").append(tier).append(":\n    models: ").append(chain).append('\n');
     }
-    System.out.println(count + " prompts scored by " + kind + " into " + out);
+    yaml.append("preferences:\n");
+    for (String name : List.of("cost", "quality", "speed", "balanced")) {
+      yaml.append("  ").append(name).append(": {cost: 1, quality: 1, speed: 1}\n");
+    }
+    yaml.append("routers:\n  strong: \"").append(ids.get(0)).append("\"\n  weak: \"").append(ids.get(ids.size() - 1)).append("\"\n");
+    return RoutingPolicy.read(yaml.toString().getBytes(StandardCharsets.UTF_8), "the replay's own policy", catalogue, Set.of("learned", "keywords", "length", "random"));
+  }
+
+  private static String id(JsonNode id) throws IOException {
+    if (!id.isValueNode() || id.isNull()) {
+      throw new IOException("an `id` is wanted");
+    }
+    return id.asText();
   }
 }

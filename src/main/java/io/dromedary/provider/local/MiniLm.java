@@ -56,6 +56,8 @@ public final class MiniLm implements AutoCloseable {
   /** No text of that length has so few tokens; it need not be split into words to know. */
   private static final int MOST_CHARS = 20_000;
   private static final int SLICE = 16;
+  /** Some 130 tokens: what is said first tells most, and time grows with the length. */
+  private static final int VECTOR_CHARS = 600;
   private static final int QUEUE = 256;
   private static final long PROBE_NANOS = 500_000_000;
   private static final Logger LOG = LoggerFactory.getLogger(MiniLm.class);
@@ -144,17 +146,43 @@ public final class MiniLm implements AutoCloseable {
   }
 
   /**
-   * One text's vector, for those who can do without.
+   * A whole text's vector, for those who can do without.
    *
    * @return null when it is too busy, takes longer than that, the text is too long, or it does not work here
    */
-  public float @Nullable [] vector(String text, Duration most) {
+  public float @Nullable [] wholeVector(String text, Duration most) {
     if (text.length() > MOST_CHARS) {
       return null;
     }
     try {
       return await(() -> compute(List.of(text), 0), System.nanoTime() + most.toNanos()).vectors().get(0);
     } catch (ProviderFailure | Problem without) {
+      return null;
+    }
+  }
+
+  /**
+   * The vector of a text's beginning, for those who can do without: null when it is not ready in time, the workers have others waiting, or the model does not work here. Loads the model at the first call, which comes
+   * back without a vector.
+   */
+  public float @Nullable [] vector(String text, Duration within) {
+    if (workers.getQueue().size() > workers.getMaximumPoolSize()) {
+      return null;
+    }
+    String start = text.length() <= VECTOR_CHARS ? text : text.substring(0, VECTOR_CHARS);
+    try {
+      Future<Made> future = workers.submit(() -> compute(List.of(start), 0));
+      try {
+        return future.get(within.toNanos(), TimeUnit.NANOSECONDS).vectors().get(0);
+      } catch (TimeoutException late) {
+        future.cancel(false);
+        return null;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return null;
+    } catch (RejectedExecutionException | ExecutionException e) {
+      LOG.debug("no sentence vector", e);
       return null;
     }
   }

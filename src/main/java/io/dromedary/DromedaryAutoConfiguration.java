@@ -15,6 +15,7 @@ import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
 import io.dromedary.cache.FurtherAnswers;
+import io.dromedary.cache.SemanticAnswers;
 import io.dromedary.cache.SharedAnswers;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
@@ -200,8 +201,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, Clock clock, DromedarySettings settings) {
-    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable());
+  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, ObjectProvider<SemanticAnswers> semantic, Clock clock, DromedarySettings settings) {
+    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable(), semantic.getIfAvailable());
   }
 
   @Bean

@@ -6,12 +6,16 @@ import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
 import io.dromedary.access.ProjectStore;
 import io.dromedary.agent.Agents;
+import io.dromedary.alert.Alerts;
 import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.AnswerPurge;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
 import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
+import io.dromedary.cache.FurtherAnswers;
+import io.dromedary.cache.SharedAnswers;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Egress;
@@ -83,10 +87,16 @@ import org.springframework.context.annotation.Scope;
     Spending.class,
     Reloading.class,
     RedisWiring.class,
+    Caches.class,
     RateLimitWiring.class,
+    ReportWiring.class,
+    AlertWiring.class,
     Tenants.class,
+    QueueWiring.class,
+    JmsWiring.class,
     Trials.class,
     Learners.class,
+    Batches.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
@@ -115,7 +125,7 @@ public class DromedaryAutoConfiguration {
         try {
           relays.start(context);
         } catch (Exception e) {
-          throw new IllegalStateException("the relay of cost events cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK)", e);
+          throw new IllegalStateException("a relay of cost events or alerts cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK) and dromedary.alerts.sinks", e);
         }
         readiness.watch("ledger", ledger::available);
         readiness.ready("routes");
@@ -181,8 +191,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
-    return new Pages(catalog, accounts, models, agents, cache, meters);
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, AnswerPurge purges, ObjectProvider<CachePage> further, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, agents, cache, purges, further.orderedStream().toList(), meters);
   }
 
   // Caches
@@ -198,8 +208,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AnswerRecall answerRecall(AnswerCache cache, Clock clock, DromedarySettings settings) {
-    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled());
+  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, Clock clock, DromedarySettings settings) {
+    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable());
   }
 
   @Bean
@@ -208,8 +218,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  RecalledAnswer recalledAnswer() {
-    return new RecalledAnswer();
+  RecalledAnswer recalledAnswer(FurtherAnswers further) {
+    return new RecalledAnswer(further.any());
   }
 
   // Models
@@ -229,13 +239,13 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Outbox outbox(Store store, DromedarySettings settings, Clock clock) {
-    return new Outbox(store, List.copyOf(sinks(settings).keySet()), clock);
+  Outbox outbox(Store store, DromedarySettings settings, AlertSettings alerts, Clock clock) {
+    return new Outbox(store, List.copyOf(sinks(settings).keySet()), List.copyOf(alerts.uris().keySet()), clock);
   }
 
   @Bean
-  CostRelays costRelays(Outbox outbox, DromedarySettings settings) {
-    return new CostRelays(outbox, sinks(settings));
+  CostRelays costRelays(Outbox outbox, DromedarySettings settings, AlertSettings alerts) {
+    return new CostRelays(outbox, sinks(settings), alerts.uris());
   }
 
   private static Map<String, String> sinks(DromedarySettings settings) {
@@ -265,8 +275,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Reports reports(Store store, Clock clock, Reports.Commitments commitments) {
-    return new Reports(store, clock, commitments);
+  Reports reports(Store store) {
+    return new Reports(store);
   }
 
   @Bean
@@ -280,7 +290,7 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  RequestMetrics requestMetrics(MeterRegistry registry) {
-    return new RequestMetrics(registry);
+  RequestMetrics requestMetrics(MeterRegistry registry, Alerts alerts) {
+    return new RequestMetrics(registry, alerts::count);
   }
 }

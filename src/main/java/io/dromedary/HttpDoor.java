@@ -8,6 +8,7 @@ import io.dromedary.server.HttpEntry;
 import io.dromedary.server.JsonErrorValve;
 import io.dromedary.server.Readiness;
 import io.dromedary.server.RequestThreads;
+import io.dromedary.server.UploadReader;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Producer;
@@ -73,8 +74,8 @@ class HttpDoor {
   }
 
   @Bean
-  HttpEntry httpEntry(DromedarySettings settings) {
-    return new HttpEntry(new BodyReader(settings.limits().maxBodyBytes(), settings.limits().bodyDeadline()));
+  HttpEntry httpEntry(DromedarySettings settings, BatchSettings batches) {
+    return new HttpEntry(new BodyReader(settings.limits().maxBodyBytes(), settings.limits().bodyDeadline()), new UploadReader(batches.maxFileBytes(), batches.uploadDeadline()));
   }
 
   @Bean

@@ -11,6 +11,7 @@ import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -21,20 +22,28 @@ public final class AnswerRecall {
   private final Coalescer coalescer;
   private final Clock clock;
   private final boolean enabled;
+  private final Duration ttl;
+  private final @Nullable SharedAnswers shared;
 
-  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled) {
+  /**
+   * @param ttl how old an answer may get wherever it is kept
+   * @param shared the second level, null without one
+   */
+  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled, Duration ttl, @Nullable SharedAnswers shared) {
     this.cache = cache;
     this.policy = policy;
     this.coalescer = coalescer;
     this.clock = clock;
     this.enabled = enabled;
+    this.ttl = ttl;
+    this.shared = shared;
   }
 
   /** @throws Problem 400 for a cache header that means nothing */
   public Recall begin(Caller caller, ModelRequest request) {
     CachePolicy.Mode mode = policy.mode(request);
     boolean touches = enabled && (mode.reads() || mode.stores());
-    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "");
+    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "", caller.project());
   }
 
   /** Answers of one project, given under one policy: a key that may use fewer models is not told what the others said. */
@@ -53,7 +62,9 @@ public final class AnswerRecall {
    */
   public @Nullable KeptResponse recall(Recall recall, @Nullable CachedAnswer found, ModelRequest request) {
     Recollection recollection = (Recollection) recall;
-    CachedAnswer recalled = found != null ? found.hit() : waited(recollection, request);
+    // An answer from another level came late into this one's memory; its age counts from the day it was given.
+    boolean fresh = found != null && !found.storedAt().plus(ttl).isBefore(clock.instant());
+    CachedAnswer recalled = fresh ? found.hit() : waited(recollection, request);
     if (recalled == null) {
       return null;
     }
@@ -101,6 +112,9 @@ public final class AnswerRecall {
     if (kept != null) {
       if (recollection.mode().stores() && (!(answer instanceof ChatResponse chat) || policy.keeps(chat)) && policy.keeps(kept)) {
         cache.put(recollection.key(), kept);
+        if (shared != null) {
+          shared.offer(recollection.key(), kept);
+        }
       }
       if (turn != null) {
         turn.answered(kept);

@@ -7,12 +7,14 @@ import org.jspecify.annotations.Nullable;
 final class Recollection extends Recall {
   private final CachePolicy.Mode mode;
   private final String key;
+  private final String project;
   private Coalescer.@Nullable Turn turn;
 
-  Recollection(CachePolicy.Mode mode, String key) {
+  Recollection(CachePolicy.Mode mode, String key, String project) {
     super(mode.reads() ? key : "");
     this.mode = mode;
     this.key = key;
+    this.project = project;
     if (mode.reads()) {
       missed();
     }
@@ -28,6 +30,10 @@ final class Recollection extends Recall {
 
   String key() {
     return key;
+  }
+
+  String project() {
+    return project;
   }
 
   void turn(Coalescer.Turn mine) {

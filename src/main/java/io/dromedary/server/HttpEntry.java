@@ -2,6 +2,7 @@ package io.dromedary.server;
 
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
+import io.dromedary.chat.Upload;
 import jakarta.servlet.http.HttpServletRequest;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -25,9 +26,11 @@ public final class HttpEntry {
   private static final int KEY_CHARS = 24;
 
   private final BodyReader bodies;
+  private final UploadReader uploads;
 
-  public HttpEntry(BodyReader bodies) {
+  public HttpEntry(BodyReader bodies, UploadReader uploads) {
     this.bodies = bodies;
+    this.uploads = uploads;
   }
 
   /**
@@ -47,11 +50,30 @@ public final class HttpEntry {
     Map<String, String> query = query(request.getQueryString());
     refuseKeys(query);
     byte[] body = new byte[0];
+    if (isUpload(request) || isCancel(request)) {
+      // an upload is read by who takes it, after its sender is known; cancelling has no body
+      return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now);
+    }
     if ("POST".equals(request.getMethod()) || "PUT".equals(request.getMethod()) || "PATCH".equals(request.getMethod())) {
       body = bodies.readJson(request, slots);
     }
     BooleanSupplier gone = request.getAttribute(CallerConnection.ATTRIBUTE) instanceof CallerConnection connection ? connection : () -> false;
     return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now, gone);
+  }
+
+  /** A form with a file, where one may be sent. */
+  public static boolean isUpload(HttpServletRequest request) {
+    String type = request.getContentType();
+    return type != null && type.regionMatches(true, 0, "multipart/form-data", 0, 19) && "POST".equals(request.getMethod()) && "/v1/files".equals(request.getRequestURI());
+  }
+
+  /** OpenAI's clients send it without a body, and then without a content type. */
+  private static boolean isCancel(HttpServletRequest request) {
+    return "POST".equals(request.getMethod()) && request.getContentType() == null && request.getContentLengthLong() <= 0 && request.getHeader("Transfer-Encoding") == null && request.getRequestURI().endsWith("/cancel");
+  }
+
+  public Upload upload(HttpServletRequest request) {
+    return uploads.of(request);
   }
 
   private static void refuseKeys(Map<String, String> query) {

@@ -61,6 +61,8 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.DependsOn;
@@ -68,9 +70,14 @@ import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
-@AutoConfiguration
+@AutoConfiguration(afterName = {
+    "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
+    "org.springframework.boot.actuate.autoconfigure.metrics.JvmMetricsAutoConfiguration",
+})
+@ConditionalOnProperty(name = "dromedary.enabled", matchIfMissing = true)
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
+    HostBundle.class,
     HttpDoor.class,
     EndpointWiring.class,
     ProviderWiring.class,
@@ -94,6 +101,7 @@ import org.springframework.context.annotation.Scope;
 })
 public class DromedaryAutoConfiguration {
   @Bean
+  @ConditionalOnMissingBean(Clock.class)
   Clock dromedaryClock() {
     return Clock.systemUTC();
   }

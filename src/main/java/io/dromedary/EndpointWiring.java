@@ -7,6 +7,7 @@ import io.dromedary.catalog.Reloadable;
 import io.dromedary.provider.ProviderAccounts;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
 import org.apache.camel.CamelContext;
+import org.apache.camel.model.ModelCamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -27,12 +28,12 @@ class EndpointWiring {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
-        // The routes are not there yet.
+        endpoints.check((ModelCamelContext) context);
       }
 
       @Override
       public void afterApplicationStart(CamelContext context) {
-        endpoints.check();
+        // What is thrown here would not stop the start.
       }
     };
   }

@@ -106,7 +106,7 @@ class Rankings {
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */
   @Bean
   EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context) {
-    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null);
+    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null || context.getRoute(HostBundle.ID_PREFIX + "embeddings-" + provider) != null);
   }
 
   @Bean

@@ -45,6 +45,7 @@ import org.apache.camel.ProducerTemplate;
 import org.apache.camel.Route;
 import org.apache.camel.ValidationException;
 import org.apache.camel.component.direct.DirectConsumerNotAvailableException;
+import org.apache.camel.model.ModelCamelContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -92,13 +93,17 @@ public final class EndpointModels implements Processor, AutoCloseable {
     return breakers.find(model).map(breaker -> breaker.getState() != CircuitBreaker.State.OPEN).orElse(true);
   }
 
-  /** Looks every endpoint of the catalogue up. @throws ConfigError naming the first that is not there */
-  public void check() {
+  /** Looks every endpoint of the catalogue up among the routes that are about to start. @throws ConfigError naming the first that is not there */
+  public void check(ModelCamelContext context) {
     for (Model model : catalog.get().byProvider(Model.ENDPOINTS)) {
       String uri = model.traits().get("endpoint");
       try {
-        Endpoint endpoint = endpoint(model);
-        if (endpoint.getEndpointUri().startsWith("direct:") && context.getRoutes().stream().noneMatch(route -> route.getEndpoint() == endpoint)) {
+        if (uri == null) {
+          if (context.getRouteDefinition(model.name()) == null) {
+            throw new IllegalArgumentException("there is no such route");
+          }
+        } else if (context.getEndpoint(uri).getEndpointUri().startsWith("direct:")
+            && context.getRouteDefinitions().stream().noneMatch(route -> context.getEndpoint(route.getInput().getEndpointUri()) == context.getEndpoint(uri))) {
           throw new IllegalArgumentException("no route begins there");
         }
       } catch (RuntimeException e) {

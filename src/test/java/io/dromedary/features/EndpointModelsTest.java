@@ -32,6 +32,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.camel.CamelContext;
 import org.apache.camel.ConsumerTemplate;
 import org.apache.camel.Exchange;
+import org.apache.camel.model.ModelCamelContext;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -230,7 +231,7 @@ class EndpointModelsTest {
     for (String missing : List.of("{id: camel/lost, endpoint: 'direct:nowhere'}", "{id: camel/lost, endpoint: 'nosuchcomponent:x'}", "{id: camel/no-such-route}")) {
       ModelCatalog catalog = ModelCatalog.read(("models:\n- " + missing + "\n").getBytes(UTF_8), "config/models.yaml");
       try (EndpointModels endpoints = new EndpointModels(gateway.bean(CamelContext.class), CircuitBreakerRegistry.ofDefaults(), () -> catalog)) {
-        assertThatThrownBy(endpoints::check).isInstanceOf(ConfigError.class).hasMessageContaining("config/models.yaml: models[" + catalog.all().iterator().next().id() + "].endpoint");
+        assertThatThrownBy(() -> endpoints.check(gateway.bean(ModelCamelContext.class))).isInstanceOf(ConfigError.class).hasMessageContaining("config/models.yaml: models[" + catalog.all().iterator().next().id() + "].endpoint");
       }
     }
   }

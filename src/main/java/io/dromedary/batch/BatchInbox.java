@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -134,7 +135,14 @@ public final class BatchInbox {
     if (outbox == null) {
       return;
     }
-    for (Batch batch : store.toPutOut()) {
+    List<Batch> ended;
+    try {
+      ended = store.toPutOut();
+    } catch (Problem storeIsDown) {
+      LOG.debug("nothing is put into the outbox just now: {}", storeIsDown.getMessage());
+      return;
+    }
+    for (Batch batch : ended) {
       String name = batch.outboxName() == null ? batch.id() : batch.outboxName();
       try {
         Files.createDirectories(outbox);
@@ -144,7 +152,7 @@ public final class BatchInbox {
         }
         store.putOut(batch.id());
         LOG.info("batch={} results={} errors={} outbox={}", batch.id(), batch.completed(), batch.failed(), name);
-      } catch (IOException e) {
+      } catch (IOException | Problem e) {
         LOG.error("the results of batch {} cannot be written to the outbox `{}`; they are tried again: {}", batch.id(), outbox, e.getMessage());
         return;
       }

@@ -10,6 +10,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -111,18 +112,31 @@ public final class BatchRunner implements AutoCloseable {
     if (running.size() >= limits.atOnce()) {
       return;
     }
-    for (String id : store.waiting()) {
+    List<String> waiting;
+    try {
+      waiting = store.waiting();
+    } catch (Problem storeIsDown) {
+      LOG.debug("no batch is taken just now: {}", storeIsDown.getMessage());
+      return;
+    }
+    for (String id : waiting) {
       if (running.size() >= limits.atOnce() || stopped()) {
         return;
       }
-      if (!running.containsKey(id) && store.lease(id, LEASE)) {
-        Batch batch = store.batch(id);
-        if (batch != null) {
-          Run run = new Run(batch);
-          running.put(id, run);
-          threads.execute(() -> run(run));
-        }
+      take(id);
+    }
+  }
+
+  private void take(String id) {
+    try {
+      Batch batch = !running.containsKey(id) && store.lease(id, LEASE) ? store.batch(id) : null;
+      if (batch != null) {
+        Run run = new Run(batch);
+        running.put(id, run);
+        threads.execute(() -> run(run));
       }
+    } catch (Problem storeIsDown) {
+      LOG.debug("batch {} is not taken just now: {}", id, storeIsDown.getMessage());
     }
   }
 

@@ -15,6 +15,7 @@ import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
 import io.dromedary.cache.FurtherAnswers;
+import io.dromedary.cache.SemanticAnswers;
 import io.dromedary.cache.SharedAnswers;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
@@ -60,6 +61,8 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.DependsOn;
@@ -67,10 +70,16 @@ import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
-@AutoConfiguration
+@AutoConfiguration(afterName = {
+    "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
+    "org.springframework.boot.actuate.autoconfigure.metrics.JvmMetricsAutoConfiguration",
+})
+@ConditionalOnProperty(name = "dromedary.enabled", matchIfMissing = true)
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
+    HostBundle.class,
     HttpDoor.class,
+    EndpointWiring.class,
     ProviderWiring.class,
     Observation.class,
     Rankings.class,
@@ -92,6 +101,7 @@ import org.springframework.context.annotation.Scope;
 })
 public class DromedaryAutoConfiguration {
   @Bean
+  @ConditionalOnMissingBean(Clock.class)
   Clock dromedaryClock() {
     return Clock.systemUTC();
   }
@@ -199,8 +209,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, Clock clock, DromedarySettings settings) {
-    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable());
+  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, ObjectProvider<SemanticAnswers> semantic, Clock clock, DromedarySettings settings) {
+    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable(), semantic.getIfAvailable());
   }
 
   @Bean

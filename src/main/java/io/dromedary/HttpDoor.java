@@ -15,6 +15,7 @@ import org.apache.camel.Producer;
 import org.apache.catalina.core.StandardHost;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnJava;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.autoconfigure.web.ServerProperties;
 import org.springframework.boot.system.JavaVersion;
@@ -28,6 +29,7 @@ import org.springframework.core.Ordered;
 
 /** The HTTP door: Tomcat with our valves and gate, and the binding between the servlet component and the routes. */
 @Configuration(proxyBeanMethods = false)
+@ConditionalOnProperty(name = "dromedary.doors.enabled", matchIfMissing = true)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
 class HttpDoor {
   @Bean

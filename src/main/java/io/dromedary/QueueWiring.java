@@ -90,7 +90,12 @@ class QueueWiring {
   }
 
   @Bean
-  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters) {
+  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters, Readiness readiness) {
+    boolean on = settings.kafka().on() || settings.jms().on();
+    if (on) {
+      // Camel only warns of what is thrown below: a gateway that does not take from its queues must not seem ready
+      readiness.expect("queues");
+    }
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
@@ -110,6 +115,9 @@ class QueueWiring {
           }
           if (!settings.replay().every().isZero()) {
             TemplatedRouteBuilder.builder(context, "replay-by-clock").routeId("replay-by-clock").parameter("period", settings.replay().every().toMillis()).add();
+          }
+          if (on) {
+            readiness.ready("queues");
           }
         } catch (Exception e) {
           throw new IllegalStateException("a queue's routes cannot be started; check dromedary.queues", e);

@@ -24,12 +24,14 @@ public final class AnswerRecall {
   private final boolean enabled;
   private final Duration ttl;
   private final @Nullable SharedAnswers shared;
+  private final @Nullable SemanticAnswers semantic;
 
   /**
    * @param ttl how old an answer may get wherever it is kept
    * @param shared the second level, null without one
+   * @param semantic answers to like questions, null without
    */
-  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled, Duration ttl, @Nullable SharedAnswers shared) {
+  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled, Duration ttl, @Nullable SharedAnswers shared, @Nullable SemanticAnswers semantic) {
     this.cache = cache;
     this.policy = policy;
     this.coalescer = coalescer;
@@ -37,17 +39,22 @@ public final class AnswerRecall {
     this.enabled = enabled;
     this.ttl = ttl;
     this.shared = shared;
+    this.semantic = semantic;
   }
 
   /** @throws Problem 400 for a cache header that means nothing */
   public Recall begin(Caller caller, ModelRequest request) {
     CachePolicy.Mode mode = policy.mode(request);
     boolean touches = enabled && (mode.reads() || mode.stores());
-    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "", caller.project());
+    Recollection recollection = new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "", caller.project(), scope(caller));
+    if (semantic != null && touches && !mode.reads()) {
+      recollection.question(semantic.question(caller, recollection.scope(), request));
+    }
+    return recollection;
   }
 
   /** Answers of one project, given under one policy: a key that may use fewer models is not told what the others said. */
-  private static String scope(Caller caller) {
+  static String scope(Caller caller) {
     String policy = caller.policy().tag();
     return policy.isEmpty() ? caller.project() : caller.project() + " " + policy;
   }
@@ -114,6 +121,10 @@ public final class AnswerRecall {
         cache.put(recollection.key(), kept);
         if (shared != null) {
           shared.offer(recollection.key(), kept);
+        }
+        SemanticAnswers.Question question = recollection.question();
+        if (semantic != null && question != null) {
+          semantic.offer(question, recollection.key(), kept);
         }
       }
       if (turn != null) {

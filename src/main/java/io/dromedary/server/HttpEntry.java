@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class HttpEntry {
   /** All that is read of a request's headers, in lower case. */
   private static final String[] HEADERS = {"authorization", "x-api-key", "api-key", "idempotency-key", "x-dromedary-preference", "x-dromedary-project", "x-dromedary-session-id", "x-dromedary-tags",
-      "x-dromedary-cache", "x-dromedary-timeout-ms", "anthropic-version", "anthropic-beta", "host", "origin"};
+      "x-dromedary-cache", "x-dromedary-cache-threshold", "x-dromedary-timeout-ms", "anthropic-version", "anthropic-beta", "host", "origin"};
 
   /** Names under which keys are sent in URLs elsewhere. What stands in a URL stands in logs and histories. */
   private static final Set<String> KEY_NAMES = Set.of("api_key", "api-key", "apikey", "x-api-key", "access_token", "token", "authorization", "auth", "bearer", "admin_token", "secret", "password");

@@ -7,20 +7,22 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A set of dimensions that sums are kept for. Many small sets instead of one wide: the product of all dimensions is hardly smaller than the ledger, that of the few which are asked for together is a hundredth of it
+ * A set of dimensions that sums are kept for. Many small sets instead of one wide: the product of all dimensions is hardly smaller than the ledger, that of the few which are asked for together is a fiftieth of it or less
  * (Harinarayan, Rajaraman, Ullman: Implementing Data Cubes Efficiently, 1996). The number is in the table: it never changes its meaning.
  */
 enum Cuboid {
   CORE_HOUR(1, 3_600_000L, EnumSet.of(Dimension.PROJECT, Dimension.PROVIDER, Dimension.MODEL, Dimension.TIER, Dimension.BASELINE)),
   CORE(2, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.PROVIDER, Dimension.MODEL, Dimension.TIER, Dimension.BASELINE)),
-  TOPIC(3, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.TIER, Dimension.TASK, Dimension.DOMAIN)),
-  KEY(4, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.KEY, Dimension.AGENT, Dimension.PROVIDER, Dimension.MODEL)),
+  TOPIC(3, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.TASK, Dimension.DOMAIN)),
+  KEY(4, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.KEY, Dimension.PROVIDER, Dimension.MODEL)),
   TAG(5, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.TAG, Dimension.PROVIDER, Dimension.MODEL)),
-  USER(6, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.USER, Dimension.PROVIDER, Dimension.MODEL)),
-  WIDE(7, 86_400_000L, EnumSet.complementOf(EnumSet.of(Dimension.USER)));
+  USER(6, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.USER)),
+  AGENT(7, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.AGENT, Dimension.PROVIDER, Dimension.MODEL)),
+  HOUR(8, 3_600_000L, EnumSet.of(Dimension.PROJECT));
 
-  /** From the smallest to the widest. */
-  private static final List<Cuboid> DAYS = List.of(CORE, TOPIC, KEY, TAG, USER, WIDE);
+  /** The smaller before the larger. */
+  private static final List<Cuboid> DAYS = List.of(CORE, AGENT, KEY, TAG, TOPIC, USER);
+  private static final List<Cuboid> HOURS = List.of(HOUR, CORE_HOUR);
 
   final int kind;
   final long unitMs;
@@ -33,8 +35,17 @@ enum Cuboid {
   }
 
   /** The smallest by the day that tells these apart, null if none does. */
-  static @Nullable Cuboid of(Set<Dimension> needed) {
-    for (Cuboid cuboid : DAYS) {
+  static @Nullable Cuboid byDay(Set<Dimension> needed) {
+    return first(DAYS, needed);
+  }
+
+  /** The smallest by the hour that tells these apart, null if none does. */
+  static @Nullable Cuboid byHour(Set<Dimension> needed) {
+    return first(HOURS, needed);
+  }
+
+  private static @Nullable Cuboid first(List<Cuboid> cuboids, Set<Dimension> needed) {
+    for (Cuboid cuboid : cuboids) {
       if (cuboid.dimensions.containsAll(needed)) {
         return cuboid;
       }

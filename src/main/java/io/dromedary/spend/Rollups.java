@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Rollups {
   private static final Logger LOG = System.getLogger(Rollups.class.getName());
-  private static final int BATCH = 5_000;
+  private static final int BATCH = 20_000;
   private static final int PAGE = 10_000;
   private static final int MAX_ROWS = 200_000;
   private static final long HOUR_MS = 3_600_000;
@@ -432,12 +432,13 @@ public final class Rollups {
     };
     Set<Dimension> needed = scan.needed();
     List<Cuboid> levels = new ArrayList<>(2);
-    Cuboid byDay = scan.unitMs == HOUR_MS ? null : Cuboid.of(needed);
+    Cuboid byDay = scan.unitMs == HOUR_MS ? null : Cuboid.byDay(needed);
     if (byDay != null) {
       levels.add(byDay);
     }
-    if (Cuboid.CORE_HOUR.dimensions.containsAll(needed)) {
-      levels.add(Cuboid.CORE_HOUR);
+    Cuboid byHour = Cuboid.byHour(needed);
+    if (byHour != null) {
+      levels.add(byHour);
     }
     piece(connection, scan, scan.fromMs, scan.toMs, levels, folded, collect);
     ledger(connection, scan, folded, Long.MAX_VALUE, collect);
@@ -450,7 +451,7 @@ public final class Rollups {
     }
     if (levels.isEmpty()) {
       try (PreparedStatement select = connection.prepareStatement("SELECT MIN(min_seq), MAX(max_seq) FROM dromedary_rollups WHERE kind = ? AND starts >= ? AND starts < ?")) {
-        select.setInt(1, Cuboid.CORE_HOUR.kind);
+        select.setInt(1, Cuboid.HOUR.kind);
         select.setLong(2, floor(fromMs, HOUR_MS));
         select.setLong(3, toMs);
         try (ResultSet row = select.executeQuery()) {

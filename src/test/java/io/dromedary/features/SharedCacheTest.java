@@ -85,6 +85,7 @@ class SharedCacheTest {
   @BeforeEach
   void a_question_nobody_asked_before() {
     question = "shared question " + ++questions;
+    redis.keys("dromedary:answer:*").forEach(redis::del);
   }
 
   private static long kept(String pattern) {
@@ -161,16 +162,21 @@ class SharedCacheTest {
       assertThat(otherLooks(names.get(0))).isNull();
     }
     // another answer's bytes under this name
-    await().atMost(SOON).until(() -> redis.exists(names.toArray(String[]::new)) == 0);
+    thrownOut(names.get(0));
     askAndWait(question + " again");
     byte[] foreign = redis.keys("dromedary:answer:default:*").stream().filter(name -> !names.contains(name)).findFirst().map(redis::get).orElseThrow();
     redis.set(names.get(0), foreign);
     assertThat(otherLooks(names.get(0))).isNull();
     // a value of another kind
-    await().atMost(SOON).until(() -> redis.exists(names.get(0)) == 0);
+    thrownOut(names.get(0));
     redis.lpush(names.get(0), good);
     assertThat(otherLooks(names.get(0))).isNull();
     assertThat(cache(elsewhere(question))).isEqualTo("miss");
+  }
+
+  /** A look that a busy machine made too slow has seen nothing and thrown nothing out: the next one does. */
+  private static void thrownOut(String name) {
+    await().atMost(SOON).until(() -> otherLooks(name) == null && redis.exists(name) == 0);
   }
 
   private static Object otherLooks(String name) {

@@ -212,7 +212,7 @@ class CallerRegistryTest {
     yaml = Files.readString(Path.of("config/callers.yaml"));
     assertThat(registry().isOpen()).isTrue();
     yaml = yaml.replace("projects: []", "").replaceAll("(?m)^# (projects:|  )", "$1");
-    List<PartRules> others = Stream.of("limits", "budgets", "credit").map(CallerRegistryTest::checkedByItsOwnRoom).toList();
+    List<PartRules> others = Stream.of("limits", "budgets", "credit", "cache").map(CallerRegistryTest::checkedByItsOwnRoom).toList();
     CallerRegistry example = new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.fixed(NOW, ZoneOffset.UTC), others);
     assertThat(example.project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
   }

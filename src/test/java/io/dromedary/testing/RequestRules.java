@@ -400,6 +400,7 @@ public final class RequestRules {
       }
       for (JsonNode call : message.path("tool_calls")) {
         must(call.path("id").asText().length() <= 40, "string too long. Expected a string with maximum length 40");
+        only(call.path("function"), "messages.tool_calls.function", "name", "arguments");
       }
     }
   }

@@ -19,6 +19,9 @@ final class Messages {
   /** What an answer of ours may hold and a client may send back, and only some providers take. */
   private static final List<String> REASONING = List.of("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking", "signature");
   private static final String GOOGLES = "extra_content";
+  /** What OpenAI's JavaScript client adds to an answer and sends back with it, in a message and in a call's function; no provider knows it. */
+  private static final String PARSED = "parsed";
+  private static final String PARSED_ARGUMENTS = "parsed_arguments";
   private static final Set<String> SPOKEN = Set.of("role", "content");
   private static final Set<String> ASSISTANT = Set.of("role", "content", "tool_calls", "function_call");
   private static final Set<String> MISTRAL_ASSISTANT = Set.of("role", "content", "tool_calls", "prefix");
@@ -104,6 +107,10 @@ final class Messages {
       own.remove(GOOGLES);
     }
     if ("assistant".equals(role)) {
+      if (own.has(PARSED)) {
+        own = mine(own, message);
+        own.remove(PARSED);
+      }
       own = spoken(own, message);
     }
     if (dialect.has(Quirk.STRICT_MESSAGES)) {
@@ -269,7 +276,7 @@ final class Messages {
     boolean changes = false;
     for (JsonNode call : calls) {
       String id = call.path("id").asText("");
-      changes |= !id(id).equals(id) || call.has("index") || !takesExtras && call.has(GOOGLES) || !isPlain(call.path("function"));
+      changes |= !id(id).equals(id) || call.has("index") || !takesExtras && call.has(GOOGLES) || !isPlain(call.path("function")) || call.path("function").has(PARSED_ARGUMENTS);
     }
     if (changes) {
       ArrayNode copies = Json.array();
@@ -283,10 +290,11 @@ final class Messages {
         if (!takesExtras) {
           copy.remove(GOOGLES);
         }
-        if (call.path("function") instanceof ObjectNode function && !isPlain(function)) {
-          ObjectNode renamed = Json.object();
-          renamed.setAll(function);
-          copy.set("function", renamed.put("name", ToolNames.clean(function.path("name").asText(""))));
+        if (call.path("function") instanceof ObjectNode function && (!isPlain(function) || function.has(PARSED_ARGUMENTS))) {
+          ObjectNode plain = Json.object();
+          plain.setAll(function);
+          plain.remove(PARSED_ARGUMENTS);
+          copy.set("function", plain.put("name", ToolNames.clean(function.path("name").asText(""))));
         }
         copies.add(copy);
       }

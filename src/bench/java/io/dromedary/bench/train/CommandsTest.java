@@ -53,7 +53,7 @@ class CommandsTest {
     StringBuilder asked = new StringBuilder();
     for (int i = 0; i < 120; i++) {
       boolean hard = i % 2 == 0;
-      String prompt = hard ? "Prove that the polynomial number " + i + " has a root" : "Name a colour that is seen in flag number " + i;
+      String prompt = hard ? "Which stamp is number " + i : "Name a colour that is seen in flag number " + i;
       log.append("{\"id\":\"").append(i).append("\",\"prompt\":\"").append(prompt).append("\",\"weak\":").append(hard ? 0 : 1).append(",\"strong\":1}\n");
       asked.append("{\"id\":\"p,").append(i).append("\",\"prompt\":\"").append(prompt).append("\"}\n");
     }

@@ -219,4 +219,23 @@ describe('openai', () => {
       assert.deepEqual((await seen(model)).moods, ['BUSY', 'WELL'], model);
     }));
   });
+
+  it('has a batch of requests answered', async () => {
+    const line = { custom_id: 'one', method: 'POST', url: '/v1/chat/completions', body: ask('openai/gpt-4o') };
+    const file = await client().files.create({ file: await OpenAI.toFile(Buffer.from(JSON.stringify(line) + '\n'), 'night.jsonl'), purpose: 'batch' });
+    assert.equal(file.filename, 'night.jsonl');
+    const batch = await client().batches.create({ input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h', metadata: { night: '1' } });
+    await until(async () => (await client().batches.retrieve(batch.id)).status === 'completed', 'the batch is completed');
+    const ended = await client().batches.retrieve(batch.id);
+    assert.deepEqual(ended.request_counts, { total: 1, completed: 1, failed: 0 });
+    const results = JSON.parse(await (await client().files.content(ended.output_file_id)).text());
+    assert.equal(results.custom_id, 'one');
+    assert.equal(results.response.body.choices[0].message.content, TEXT);
+    const ids = [];
+    for await (const each of client().batches.list()) ids.push(each.id);
+    assert.ok(ids.includes(batch.id));
+    await assert.rejects(client().batches.cancel(batch.id), OpenAI.ConflictError);
+    assert.equal((await client().files.delete(file.id)).deleted, true);
+    await assert.rejects(client().files.retrieve(file.id), OpenAI.NotFoundError);
+  });
 });

@@ -6,7 +6,11 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 
 /** The gateway as an application of its own. */
-@SpringBootApplication
+@SpringBootApplication(excludeName = {
+    // the JMS entry has connections of its own, made when a broker is named
+    "org.springframework.boot.autoconfigure.jms.JmsAutoConfiguration",
+    "org.springframework.boot.autoconfigure.jms.artemis.ArtemisAutoConfiguration",
+})
 public class Dromedary {
   public static void main(String[] args) {
     // Nothing here deserialises Java objects, so nothing may (X10).

@@ -6,12 +6,17 @@ import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
 import io.dromedary.access.ProjectStore;
 import io.dromedary.agent.Agents;
+import io.dromedary.alert.Alerts;
 import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.AnswerPurge;
 import io.dromedary.cache.AnswerRecall;
 import io.dromedary.cache.CacheKey;
 import io.dromedary.cache.CachePolicy;
 import io.dromedary.cache.CachedAnswer;
 import io.dromedary.cache.Coalescer;
+import io.dromedary.cache.FurtherAnswers;
+import io.dromedary.cache.SemanticAnswers;
+import io.dromedary.cache.SharedAnswers;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Egress;
@@ -56,6 +61,8 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.DependsOn;
@@ -63,10 +70,16 @@ import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
-@AutoConfiguration
+@AutoConfiguration(afterName = {
+    "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
+    "org.springframework.boot.actuate.autoconfigure.metrics.JvmMetricsAutoConfiguration",
+})
+@ConditionalOnProperty(name = "dromedary.enabled", matchIfMissing = true)
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
 @Import({
+    HostBundle.class,
     HttpDoor.class,
+    EndpointWiring.class,
     ProviderWiring.class,
     Observation.class,
     Rankings.class,
@@ -75,13 +88,20 @@ import org.springframework.context.annotation.Scope;
     Spending.class,
     Reloading.class,
     RedisWiring.class,
+    Caches.class,
     RateLimitWiring.class,
+    ReportWiring.class,
+    AlertWiring.class,
     Tenants.class,
+    QueueWiring.class,
+    JmsWiring.class,
     Trials.class,
     Learners.class,
+    Batches.class,
 })
 public class DromedaryAutoConfiguration {
   @Bean
+  @ConditionalOnMissingBean(Clock.class)
   Clock dromedaryClock() {
     return Clock.systemUTC();
   }
@@ -106,7 +126,7 @@ public class DromedaryAutoConfiguration {
         try {
           relays.start(context);
         } catch (Exception e) {
-          throw new IllegalStateException("the relay of cost events cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK)", e);
+          throw new IllegalStateException("a relay of cost events or alerts cannot be started; check dromedary.cost-sink (DROMEDARY_COST_SINK) and dromedary.alerts.sinks", e);
         }
         readiness.watch("ledger", ledger::available);
         readiness.ready("routes");
@@ -172,8 +192,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
-    return new Pages(catalog, accounts, models, agents, cache, meters);
+  Pages pages(Reloadable<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, AnswerPurge purges, ObjectProvider<CachePage> further, MeterRegistry meters) {
+    return new Pages(catalog, accounts, models, agents, cache, purges, further.orderedStream().toList(), meters);
   }
 
   // Caches
@@ -189,8 +209,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  AnswerRecall answerRecall(AnswerCache cache, Clock clock, DromedarySettings settings) {
-    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled());
+  AnswerRecall answerRecall(AnswerCache cache, ObjectProvider<SharedAnswers> shared, ObjectProvider<SemanticAnswers> semantic, Clock clock, DromedarySettings settings) {
+    return new AnswerRecall(cache, new CachePolicy(), new Coalescer(), clock, settings.cache().enabled(), settings.cache().ttl(), shared.getIfAvailable(), semantic.getIfAvailable());
   }
 
   @Bean
@@ -199,8 +219,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  RecalledAnswer recalledAnswer() {
-    return new RecalledAnswer();
+  RecalledAnswer recalledAnswer(FurtherAnswers further) {
+    return new RecalledAnswer(further.any());
   }
 
   // Models
@@ -220,13 +240,13 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Outbox outbox(Store store, DromedarySettings settings, Clock clock) {
-    return new Outbox(store, List.copyOf(sinks(settings).keySet()), clock);
+  Outbox outbox(Store store, DromedarySettings settings, AlertSettings alerts, Clock clock) {
+    return new Outbox(store, List.copyOf(sinks(settings).keySet()), List.copyOf(alerts.uris().keySet()), clock);
   }
 
   @Bean
-  CostRelays costRelays(Outbox outbox, DromedarySettings settings) {
-    return new CostRelays(outbox, sinks(settings));
+  CostRelays costRelays(Outbox outbox, DromedarySettings settings, AlertSettings alerts) {
+    return new CostRelays(outbox, sinks(settings), alerts.uris());
   }
 
   private static Map<String, String> sinks(DromedarySettings settings) {
@@ -256,8 +276,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Reports reports(Store store, Clock clock, Reports.Commitments commitments) {
-    return new Reports(store, clock, commitments);
+  Reports reports(Store store) {
+    return new Reports(store);
   }
 
   @Bean
@@ -271,7 +291,7 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  RequestMetrics requestMetrics(MeterRegistry registry) {
-    return new RequestMetrics(registry);
+  RequestMetrics requestMetrics(MeterRegistry registry, Alerts alerts) {
+    return new RequestMetrics(registry, alerts::count);
   }
 }

@@ -8,12 +8,14 @@ import io.dromedary.server.HttpEntry;
 import io.dromedary.server.JsonErrorValve;
 import io.dromedary.server.Readiness;
 import io.dromedary.server.RequestThreads;
+import io.dromedary.server.UploadReader;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Producer;
 import org.apache.catalina.core.StandardHost;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnJava;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.autoconfigure.web.ServerProperties;
 import org.springframework.boot.system.JavaVersion;
@@ -27,6 +29,7 @@ import org.springframework.core.Ordered;
 
 /** The HTTP door: Tomcat with our valves and gate, and the binding between the servlet component and the routes. */
 @Configuration(proxyBeanMethods = false)
+@ConditionalOnProperty(name = "dromedary.doors.enabled", matchIfMissing = true)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
 class HttpDoor {
   @Bean
@@ -71,8 +74,8 @@ class HttpDoor {
   }
 
   @Bean
-  HttpEntry httpEntry(DromedarySettings settings) {
-    return new HttpEntry(new BodyReader(settings.limits().maxBodyBytes(), settings.limits().bodyDeadline()));
+  HttpEntry httpEntry(DromedarySettings settings, BatchSettings batches) {
+    return new HttpEntry(new BodyReader(settings.limits().maxBodyBytes(), settings.limits().bodyDeadline()), new UploadReader(batches.maxFileBytes(), batches.uploadDeadline()));
   }
 
   @Bean

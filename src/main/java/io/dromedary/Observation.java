@@ -28,6 +28,7 @@ class Observation {
   }
 
   @Bean(destroyMethod = "close")
+  @ConditionalOnMissingBean(JvmGcMetrics.class)
   JvmGcMetrics jvmGcMetrics(MeterRegistry registry) {
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);

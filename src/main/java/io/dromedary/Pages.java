@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.agent.Agents;
 import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.AnswerPurge;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.chat.Caller;
@@ -33,14 +34,18 @@ public final class Pages {
   private final ModelList models;
   private final Agents agents;
   private final AnswerCache cache;
+  private final AnswerPurge purges;
+  private final List<CachePage> further;
   private final MeterRegistry meters;
 
-  Pages(Supplier<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, MeterRegistry meters) {
+  Pages(Supplier<ModelCatalog> catalog, ProviderAccounts accounts, ModelList models, Agents agents, AnswerCache cache, AnswerPurge purges, List<CachePage> further, MeterRegistry meters) {
     this.catalog = catalog;
     this.accounts = accounts;
     this.models = models;
     this.agents = agents;
     this.cache = cache;
+    this.purges = purges;
+    this.further = further;
     this.meters = meters;
   }
 
@@ -95,7 +100,9 @@ public final class Pages {
   /** {@code GET /admin/cache}. */
   public ObjectNode cache() {
     AnswerCache.Stats stats = cache.stats();
-    return Json.object().put("entries", stats.entries()).put("bytes", stats.bytes()).put("hits", stats.hits()).put("misses", stats.misses()).put("evictions", stats.evictions());
+    ObjectNode page = Json.object().put("entries", stats.entries()).put("bytes", stats.bytes()).put("hits", stats.hits()).put("misses", stats.misses()).put("evictions", stats.evictions());
+    further.forEach(each -> page.set(each.name(), each.page()));
+    return page;
   }
 
   /** {@code POST /admin/cache/purge} with any of {@code project}, {@code model}, {@code key}, {@code older_than_seconds}; {@code {}} is everything. @throws Problem 400 for anything else */
@@ -111,8 +118,10 @@ public final class Pages {
     if (!age.isMissingNode() && !(age.isIntegralNumber() && age.canConvertToInt() && age.intValue() >= 0)) {
       throw Problem.badField("older_than_seconds", "`older_than_seconds` must be a whole number from 0");
     }
-    int purged = cache.purge(new AnswerCache.Purge(text(which, "project"), text(which, "model"), text(which, "key"), age.isMissingNode() ? null : Duration.ofSeconds(age.intValue())));
-    return Json.object().put("purged", purged);
+    Map<String, Integer> purged = purges.purge(new AnswerCache.Purge(text(which, "project"), text(which, "model"), text(which, "key"), age.isMissingNode() ? null : Duration.ofSeconds(age.intValue())));
+    ObjectNode page = Json.object();
+    purged.forEach(page::put);
+    return page;
   }
 
   private static @org.jspecify.annotations.Nullable String text(ObjectNode which, String field) {

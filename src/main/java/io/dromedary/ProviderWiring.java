@@ -89,8 +89,8 @@ class ProviderWiring {
   }
 
   /** Looks again whether accounts without a key answer; costs nothing. */
-  @Bean(destroyMethod = "shutdownNow")
-  ScheduledExecutorService providerProbes(DromedarySettings settings, ProviderAccounts accounts) {
+  @Bean(destroyMethod = "close")
+  Probes providerProbes(DromedarySettings settings, ProviderAccounts accounts) {
     ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(task -> {
       Thread thread = new Thread(task, "dromedary-provider-probe");
       thread.setDaemon(true);
@@ -107,7 +107,15 @@ class ProviderWiring {
         }, 15, 15, TimeUnit.SECONDS);
       }
     });
-    return timer;
+    return new Probes(timer);
+  }
+
+  /** Not a bean of the timer's own type: Spring would run an application's {@code @Scheduled} methods on it. */
+  record Probes(ScheduledExecutorService timer) implements AutoCloseable {
+    @Override
+    public void close() {
+      timer.shutdownNow();
+    }
   }
 
   @Bean

@@ -1,5 +1,6 @@
 package io.dromedary;
 
+import io.dromedary.camel.EndpointModels;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
@@ -105,7 +106,7 @@ class Rankings {
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */
   @Bean
   EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context) {
-    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null);
+    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null || context.getRoute(HostBundle.ID_PREFIX + "embeddings-" + provider) != null);
   }
 
   @Bean
@@ -114,8 +115,9 @@ class Rankings {
   }
 
   @Bean
-  FailoverRules failoverRules(ProviderAccounts accounts, DromedarySettings settings) {
-    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(), accounts::available);
+  FailoverRules failoverRules(ProviderAccounts accounts, EndpointModels endpoints, DromedarySettings settings) {
+    return new FailoverRules(settings.failover().maxAttempts(), settings.failover().maxRetries(), settings.failover().longestWait(),
+        account -> account.startsWith(EndpointModels.PREFIX) ? endpoints.available(account) : accounts.available(account));
   }
 
   private record States(ProviderAccounts accounts) implements ProviderStates {

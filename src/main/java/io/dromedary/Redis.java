@@ -96,23 +96,28 @@ final class Redis implements AutoCloseable {
    * @throws RedisException when Redis is away, too slow or refuses
    */
   <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command) {
+    return call(command, settings.timeout(), breaker);
+  }
+
+  /** The same connection for a room that can wait less, or that shall not rest because another's calls failed. */
+  <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command, Duration most, CircuitBreaker breaker) {
     StatefulRedisConnection<String, byte[]> open = connection;
     if (open == null) {
       throw new RedisException("not connected");
     }
     try {
-      return breaker.executeSupplier(() -> await(command.apply(open.async())));
+      return breaker.executeSupplier(() -> await(command.apply(open.async()), most));
     } catch (CallNotPermittedException e) {
       throw new RedisException("it failed too often and rests");
     }
   }
 
-  private <T> T await(RedisFuture<T> answer) {
+  private static <T> T await(RedisFuture<T> answer, Duration most) {
     try {
-      return answer.get(settings.timeout().toNanos(), TimeUnit.NANOSECONDS);
+      return answer.get(most.toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException e) {
       answer.cancel(true);
-      throw new RedisException("no answer within " + settings.timeout().toMillis() + " ms");
+      throw new RedisException("no answer within " + most.toMillis() + " ms");
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RedisException told ? told : new RedisException(e.getCause());
     } catch (InterruptedException e) {

@@ -41,7 +41,7 @@ class SafeStart {
     }
     Set<String> providers = new TreeSet<>();
     accounts.health().stream().filter(ProviderAccounts.Health::active).forEach(health -> providers.add(health.provider()));
-    List<String> reasons = ProductionCheck.reasons(settings(environment, settings, context instanceof WebApplicationContext, production, adminToken.fromEnvironment(), providers, !callers.isOpen()));
+    List<String> reasons = ProductionCheck.reasons(settings(environment, settings, context instanceof WebApplicationContext && environment.getProperty("dromedary.doors.enabled", Boolean.class, true), production, adminToken.fromEnvironment(), providers, !callers.isOpen()));
     if (!reasons.isEmpty()) {
       throw new Refused(reasons);
     }

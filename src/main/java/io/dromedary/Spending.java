@@ -14,8 +14,8 @@ import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Usd;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
-import io.dromedary.spend.Reports;
 import io.dromedary.spend.Store;
+import io.dromedary.spend.UsageReports;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -72,7 +72,7 @@ class Spending {
   }
 
   @Bean
-  Reports.Commitments commitments(Capacities capacities) {
+  UsageReports.Commitments commitments(Capacities capacities) {
     return capacities::commitments;
   }
 

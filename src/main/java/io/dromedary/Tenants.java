@@ -12,6 +12,7 @@ import io.dromedary.agent.AgentAdmin;
 import io.dromedary.agent.Agents;
 import io.dromedary.agent.Conversations;
 import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.AnswerPurge;
 import io.dromedary.camel.AuditTrail;
 import io.dromedary.catalog.Erasable;
 import io.dromedary.feedback.Remarks;
@@ -95,8 +96,8 @@ class Tenants {
   /** Does not know whose an answer is: a user's erasure takes the project's, or all. */
   @Bean
   @Order(4)
-  Erasable erasableAnswers(AnswerCache cache, Clock clock) {
-    return place("cached_answers", (project, user, before) -> cache.purge(new AnswerCache.Purge(project, null, null, before == null || user != null ? null : Duration.between(before, clock.instant()))));
+  Erasable erasableAnswers(AnswerPurge cache, Clock clock) {
+    return place("cached_answers", (project, user, before) -> cache.purge(new AnswerCache.Purge(project, null, null, before == null || user != null ? null : Duration.between(before, clock.instant()))).values().stream().mapToInt(gone -> Math.max(0, gone)).sum());
   }
 
   /** Last: the others find a user's entries by these rows. */

@@ -23,6 +23,7 @@ class Trials {
   static final String COST_EVENTS = "cost-events";
   static final String LEARNING = "learning";
   static final String EXPLORATION = "exploration";
+  static final String SEMANTIC_CACHE = "semantic-cache";
   static final String TRIALS = "experiments";
 
   @Bean
@@ -32,6 +33,7 @@ class Trials {
         new Known(COST_EVENTS, true, 100, true, "cost events to the sinks, per project; the ledger is written in any case"),
         new Known(LEARNING, true, 100, false, "ranking by what was learned of quality and latency; off: by the catalogue's figures, and nothing is learned from outcomes"),
         new Known(EXPLORATION, false, 100, true, "a bounded share of a project's requests to auto tries another model than the best"),
+        new Known(SEMANTIC_CACHE, true, 100, true, "answers to like questions from the semantic cache, where dromedary.cache.semantic.enabled has made one"),
         new Known(TRIALS, true, 100, true, "whether a project's requests take part in running experiments"));
     return StartFailures.told(() -> new FeatureFlags(store.dataSource(), configured(flags, settings), () -> topics.get().names(), clock));
   }

@@ -54,6 +54,8 @@ class BundleRulesTest {
   /** Schemes that stay in this JVM, or are checked by their own rule. */
   private static final Set<String> INSIDE = Set.of("direct", "bean", "seda", "timer", "kamelet");
   private static final Set<String> OUTER_ENTRIES = Set.of("rest", "rest-api", "servlet", "platform-http", "kafka", "jms", "activemq", "activemq6", "amqp", "sjms2", "file");
+  /** Entries that take messages, one or many at once, and hand each to {@code direct:chat}. */
+  private static final Set<String> QUEUES = Set.of("kafka", "jms");
   /** What routes of the host application may call (CONTRACT). */
   private static final List<String> PUBLIC = List.of("chat");
   private static final Pattern PLACE = Pattern.compile("\\{\\{([^}:?]+)[^}]*}}");
@@ -286,6 +288,11 @@ class BundleRulesTest {
     return step.at("/process/ref").asText().equals("ingress");
   }
 
+  /** A route that only hands on: what it hands on to is the entry. */
+  private static String handedOn(Route route) {
+    return route.steps().size() == 1 && route.steps().at("/0/to/uri").isTextual() ? route.steps().at("/0/to/uri").textValue() : route.from();
+  }
+
   @Tag("X1")
   @Test
   void every_entry_begins_with_the_ingress() {
@@ -299,12 +306,25 @@ class BundleRulesTest {
     })));
     assertThat(entries).hasSizeGreaterThan(8);
     PUBLIC.forEach(name -> entries.add("direct:" + name));
-    routes().stream().map(Route::from).filter(uri -> !INSIDE.contains(uri.substring(0, uri.indexOf(':')))).forEach(entries::add);
+    routes().stream().map(Route::from).filter(uri -> !INSIDE.contains(uri.substring(0, uri.indexOf(':'))) && !QUEUES.contains(uri.substring(0, uri.indexOf(':')))).map(uri -> handedOn(byUri.get(uri))).forEach(entries::add);
     assertThat(entries).allSatisfy(entry -> {
       assertThat(byUri).as("the entry %s has a route", entry).containsKey(entry);
       assertThat(isIngress(byUri.get(entry).steps().path(0))).as("the entry %s begins with the ingress", entry).isTrue();
       assertThat(byUri.get(entry).definition().path("routeConfigurationId").asText()).as("the entry %s is a door", entry).isEqualTo("door");
     });
+  }
+
+  @Tag("X1")
+  @Test
+  void every_queue_drops_all_headers_first_and_asks_by_a_door_that_begins_with_the_ingress() {
+    List<Route> queues = routes().stream().filter(route -> QUEUES.contains(route.from().substring(0, route.from().indexOf(':')))).toList();
+    assertThat(queues).isNotEmpty().allSatisfy(queue -> {
+      assertThat(queue.definition().at("/from/parameters/headerFilterStrategy").asText()).as("%s: no header of a message becomes one of Camel's", queue.id()).isEqualTo("#noHeadersIn");
+      assertThat(queue.steps().path(0).at("/process/description").asText()).as("%s: the first step", queue.id()).isEqualTo("Take in, drop all headers");
+      assertThat(texts(queue.steps()).filter(text -> text.startsWith("direct:"))).as("%s asks nobody else", queue.id()).containsOnly("direct:answer-message");
+    });
+    Route asks = routes().stream().filter(route -> route.from().equals("direct:answer-message")).findFirst().orElseThrow();
+    assertThat(texts(asks.steps()).filter(text -> text.startsWith("direct:"))).as("messages go in by the door of all").containsExactly("direct:chat");
   }
 
   @Tag("X1")

@@ -34,6 +34,7 @@ final class Options {
     DEFAULTS.put("wrk", "false");
     DEFAULTS.put("kill-requests", "3000");
     DEFAULTS.put("sink-requests", "3000");
+    DEFAULTS.put("queue-requests", "20000");
     DEFAULTS.put("hung-sink", "");
     DEFAULTS.put("out", "target/bench");
   }

@@ -6,6 +6,7 @@ import io.dromedary.catalog.ConfigPart;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.Policy;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Secret;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +43,9 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
 
   /** Names a project of an open gateway; means nothing once keys do. */
   public static final String PROJECT_HEADER = "x-dromedary-project";
+
+  /** {@code project} or {@code project/key} that an entry knows without a key, by its settings or by a seal of ours. No header has such a name, so that no message can. */
+  public static final String KNOWN_CALLER = ":caller";
 
   private static final Logger LOG = LoggerFactory.getLogger(CallerRegistry.class);
   private static final Caller ADMIN = new Caller("admin", "admin-token", true, Set.of());
@@ -335,6 +340,10 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
    * @throws Problem 401, the same for no key, a wrong, an expired, a revoked one and two different ones; 403 for a key that may not be used at this entry; 400 for an odd {@code x-dromedary-project} at an open gateway
    */
   public Caller identify(Inbound in) {
+    String known = in.header(KNOWN_CALLER);
+    if (known != null) {
+      return known(known, in);
+    }
     if (!closed) {
       return open(in.header(PROJECT_HEADER));
     }
@@ -350,9 +359,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     if (key.expiresAtMs <= now) {
       throw Problem.unauthorized();
     }
-    if (!key.endpoints.isAll() && !key.endpoints.admit(endpoint(in), in.entry())) {
-      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
-    }
+    admitted(key, in);
     if (key.usedIn(now / HOUR_MS)) {
       keyUse.accept(key.caller, in);
     }
@@ -363,6 +370,36 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
   private static String endpoint(Inbound in) {
     String path = in.path();
     return path.isEmpty() ? in.entry() : path.startsWith("/v1/") ? path.substring(4) : path;
+  }
+
+  /** @throws Problem 401 when there is no such project or key (any more), 403 when what is asked for at a path is not for it */
+  private Caller known(String name, Inbound in) {
+    int slash = name.indexOf('/');
+    String id = slash < 0 ? name : name.substring(0, slash);
+    if (!closed) {
+      return open(id);
+    }
+    Callers callers = version.callers();
+    Project project = callers.project(id);
+    if (project == null) {
+      throw Problem.unauthorized();
+    }
+    if (slash < 0) {
+      return new Caller(project.id(), "", false, project.tags(), project.org(), "", Policy.of(project.profile(), project.rule()));
+    }
+    ProjectKey named = callers.key(id, name.substring(slash + 1));
+    Callers.Key key = named == null ? null : callers.key(HexFormat.of().parseHex(named.sha256()));
+    if (key == null || key.expiresAtMs <= clock.millis()) {
+      throw Problem.unauthorized();
+    }
+    return in.path().isEmpty() ? key.caller : admitted(key, in);
+  }
+
+  private static Caller admitted(Callers.Key key, Inbound in) {
+    if (!key.endpoints.isAll() && !key.endpoints.admit(endpoint(in), in.entry())) {
+      throw new Problem(403, "invalid_request_error", "this key may be used for " + key.endpoints + ", not for `" + Problem.clip(endpoint(in)) + "`").code("endpoint_not_allowed").shouldRetry(false);
+    }
+    return key.caller;
   }
 
   private static Caller open(@Nullable String project) {

@@ -23,7 +23,7 @@ final class ProjectReader {
   /** One thing that is wrong. */
   record Fault(String key, String what) {}
 
-  static final Set<String> PROJECT_FIELDS = fields("id", "org", "tags", "models", "providers", "require-tags", "regions", "profile", "limits", "budgets", "credit", "share-cache", "retention", "keys");
+  static final Set<String> PROJECT_FIELDS = fields("id", "org", "tags", "models", "providers", "require-tags", "regions", "profile", "limits", "budgets", "credit", "share-cache", "cache", "retention", "keys");
   static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets");
   private static final Set<String> PROFILES = fields("balanced", "cost", "quality", "speed");
   private static final int MOST_PATTERNS = 200;
@@ -87,6 +87,8 @@ final class ProjectReader {
     Policy.Rule rule = new Policy.Rule("project `" + id + "`", globs(node, "models", path), globs(node, "providers", path), names(node, "require-tags", path), names(node, "regions", path));
     ObjectNode definition = node.deepCopy();
     definition.remove("keys");
+    // Read from the definition by whom it concerns; here it is only checked.
+    part(node, "cache", path, false);
     return new Project(id, org, names(node, "tags", path), rule, profile, inFlight(node, path), share.asBoolean(false), duration(node, "retention", path), part(node, "limits", path, false),
         part(node, "budgets", path, false), part(node, "credit", path, false), fromFile, definition);
   }

@@ -81,7 +81,7 @@ public final class AnswerCache {
     return purged[0];
   }
 
-  private static boolean matches(CachedAnswer answer, Purge purge, Instant now) {
+  static boolean matches(CachedAnswer answer, Purge purge, Instant now) {
     return (purge.project() == null || purge.project().equals(answer.project()))
         && (purge.model() == null || purge.model().equals(answer.model()))
         && (purge.olderThan() == null || answer.storedAt().isBefore(now.minus(purge.olderThan())));

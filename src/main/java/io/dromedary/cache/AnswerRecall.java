@@ -11,6 +11,7 @@ import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.ProviderFailure;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -21,24 +22,39 @@ public final class AnswerRecall {
   private final Coalescer coalescer;
   private final Clock clock;
   private final boolean enabled;
+  private final Duration ttl;
+  private final @Nullable SharedAnswers shared;
+  private final @Nullable SemanticAnswers semantic;
 
-  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled) {
+  /**
+   * @param ttl how old an answer may get wherever it is kept
+   * @param shared the second level, null without one
+   * @param semantic answers to like questions, null without
+   */
+  public AnswerRecall(AnswerCache cache, CachePolicy policy, Coalescer coalescer, Clock clock, boolean enabled, Duration ttl, @Nullable SharedAnswers shared, @Nullable SemanticAnswers semantic) {
     this.cache = cache;
     this.policy = policy;
     this.coalescer = coalescer;
     this.clock = clock;
     this.enabled = enabled;
+    this.ttl = ttl;
+    this.shared = shared;
+    this.semantic = semantic;
   }
 
   /** @throws Problem 400 for a cache header that means nothing */
   public Recall begin(Caller caller, ModelRequest request) {
     CachePolicy.Mode mode = policy.mode(request);
     boolean touches = enabled && (mode.reads() || mode.stores());
-    return new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "");
+    Recollection recollection = new Recollection(touches ? mode : CachePolicy.Mode.NO_STORE, touches ? CacheKey.of(scope(caller), request) : "", caller.project(), scope(caller));
+    if (semantic != null && touches && !mode.reads()) {
+      recollection.question(semantic.question(caller, recollection.scope(), request));
+    }
+    return recollection;
   }
 
   /** Answers of one project, given under one policy: a key that may use fewer models is not told what the others said. */
-  private static String scope(Caller caller) {
+  static String scope(Caller caller) {
     String policy = caller.policy().tag();
     return policy.isEmpty() ? caller.project() : caller.project() + " " + policy;
   }
@@ -53,7 +69,9 @@ public final class AnswerRecall {
    */
   public @Nullable KeptResponse recall(Recall recall, @Nullable CachedAnswer found, ModelRequest request) {
     Recollection recollection = (Recollection) recall;
-    CachedAnswer recalled = found != null ? found.hit() : waited(recollection, request);
+    // An answer from another level came late into this one's memory; its age counts from the day it was given.
+    boolean fresh = found != null && !found.storedAt().plus(ttl).isBefore(clock.instant());
+    CachedAnswer recalled = fresh ? found.hit() : waited(recollection, request);
     if (recalled == null) {
       return null;
     }
@@ -101,6 +119,13 @@ public final class AnswerRecall {
     if (kept != null) {
       if (recollection.mode().stores() && (!(answer instanceof ChatResponse chat) || policy.keeps(chat)) && policy.keeps(kept)) {
         cache.put(recollection.key(), kept);
+        if (shared != null) {
+          shared.offer(recollection.key(), kept);
+        }
+        SemanticAnswers.Question question = recollection.question();
+        if (semantic != null && question != null) {
+          semantic.offer(question, recollection.key(), kept);
+        }
       }
       if (turn != null) {
         turn.answered(kept);

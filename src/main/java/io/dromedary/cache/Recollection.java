@@ -7,19 +7,25 @@ import org.jspecify.annotations.Nullable;
 final class Recollection extends Recall {
   private final CachePolicy.Mode mode;
   private final String key;
+  private final String project;
+  private final String scope;
+  private SemanticAnswers.@Nullable Question question;
+  private SemanticAnswers.@Nullable Found similar;
   private Coalescer.@Nullable Turn turn;
 
-  Recollection(CachePolicy.Mode mode, String key) {
+  Recollection(CachePolicy.Mode mode, String key, String project, String scope) {
     super(mode.reads() ? key : "");
     this.mode = mode;
     this.key = key;
+    this.project = project;
+    this.scope = scope;
     if (mode.reads()) {
       missed();
     }
   }
 
   void found(CachedAnswer answer) {
-    hit(answer.model(), answer.provider(), answer.cost(), null);
+    hit(answer.model(), answer.provider(), answer.cost(), similar != null && similar.entry().answer() == answer ? similar.verdict().similarity() : null);
   }
 
   CachePolicy.Mode mode() {
@@ -28,6 +34,31 @@ final class Recollection extends Recall {
 
   String key() {
     return key;
+  }
+
+  /** Whose answers it may share, beyond the project: see {@link AnswerRecall}. */
+  String scope() {
+    return scope;
+  }
+
+  SemanticAnswers.@Nullable Question question() {
+    return question;
+  }
+
+  void question(SemanticAnswers.@Nullable Question asked) {
+    question = asked;
+  }
+
+  void similar(SemanticAnswers.@Nullable Found found) {
+    similar = found;
+  }
+
+  SemanticAnswers.@Nullable Found similar() {
+    return similar;
+  }
+
+  String project() {
+    return project;
   }
 
   void turn(Coalescer.Turn mine) {

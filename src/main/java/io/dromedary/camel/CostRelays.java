@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.camel.CamelContext;
+import org.apache.camel.Endpoint;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.builder.TemplatedRouteBuilder;
 import org.apache.camel.support.DefaultEndpoint;
@@ -18,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The relays of cost events: one route per configured sink, made from the template {@code relay-cost-events} at the start. Their mailboxes hold one wake-up and drop the rest: a relay that is awake looks again anyway.
+ * The relays of the outbox: one route per configured sink, made at the start from the template {@code relay-cost-events}, or {@code relay-alerts} for sinks of alerts. Their mailboxes hold one wake-up and drop the rest: a relay that is awake looks again anyway.
  *
  * <p>A batch ends at the first event that does not arrive: what is behind it goes back, and its sink is left alone for 1, 2, 4 ... at most 60 s, so that a dead sink costs one try at a time. The event itself has a wait of
  * its own in the outbox, so that one which a sink never takes holds up no other. What arrived is struck off a second's worth at a time; a crash in between sends it again, and its id tells.
@@ -26,17 +27,19 @@ import org.slf4j.LoggerFactory;
 public final class CostRelays {
   private static final Logger LOG = LoggerFactory.getLogger(CostRelays.class);
   private static final int BATCH = 100;
-  private static final String MAILBOX = "seda:cost-relay-%d?size=1&discardWhenFull=true&waitForTaskToComplete=Never";
+  private static final String MAILBOX = "seda:%s-relay-%d?size=1&discardWhenFull=true&waitForTaskToComplete=Never";
   private static final long STRIKE_OFF_NANOS = 1_000_000_000;
   private static final long LONGEST_PAUSE_SECONDS = 60;
 
   private final Outbox outbox;
   private final List<Relay> relays = new ArrayList<>();
   private final String addresses;
+  private final String alertAddresses;
   private ProducerTemplate mail;
 
   /** One sink's state; but for {@code woken}, only its relay's thread touches it. */
   private static final class Relay implements Iterator<CostEvent> {
+    final String kind;
     final String name;
     final String uri;
     final AtomicBoolean woken = new AtomicBoolean();
@@ -47,9 +50,11 @@ public final class CostRelays {
     long pausedUntil = System.nanoTime();
     long struckOff;
 
-    Relay(String name, String uri) {
+    Relay(String kind, String name, String uri) {
+      this.kind = kind;
       this.name = name;
-      this.uri = uri;
+      // a route template eats backslashes, as in appendChars=\\n
+      this.uri = uri.contains("RAW(") ? uri : uri.replace("\\", "%5C");
     }
 
     @Override
@@ -65,14 +70,23 @@ public final class CostRelays {
 
   /** @param sinks Camel URIs by name; see {@link #named} */
   public CostRelays(Outbox outbox, Map<String, String> sinks) {
+    this(outbox, sinks, Map.of());
+  }
+
+  /** @param alertSinks Camel URIs that alerts go to, by the names that the outbox has for them */
+  public CostRelays(Outbox outbox, Map<String, String> sinks, Map<String, String> alertSinks) {
     this.outbox = outbox;
+    this.addresses = add("cost", sinks);
+    this.alertAddresses = add("alert", alertSinks);
+  }
+
+  private String add(String kind, Map<String, String> sinks) {
     List<String> all = new ArrayList<>();
     sinks.forEach((name, uri) -> {
-      all.add(String.format(MAILBOX, relays.size()));
-      // a route template eats backslashes, as in appendChars=\\n
-      relays.add(new Relay(name, uri.contains("RAW(") ? uri : uri.replace("\\", "%5C")));
+      all.add(String.format(MAILBOX, kind, relays.size()));
+      relays.add(new Relay(kind, name, uri));
     });
-    this.addresses = String.join(",", all);
+    return String.join(",", all);
   }
 
   /** The URIs of a list by commas. A comma within a URI, as in a list of Kafka's brokers, divides nothing: what follows it is no URI but {@code host:port}. */
@@ -111,26 +125,37 @@ public final class CostRelays {
     mail = context.createProducerTemplate();
     for (int i = 0; i < relays.size(); i++) {
       Relay relay = relays.get(i);
-      if (context.getEndpoint(relay.uri) instanceof DefaultEndpoint endpoint) {
+      Endpoint sink = context.getEndpoint(relay.uri);
+      if (sink instanceof DefaultEndpoint endpoint) {
         endpoint.setLazyStartProducer(true);
       }
-      TemplatedRouteBuilder.builder(context, "relay-cost-events").routeId("relay-cost-events-" + i).parameter("number", i).parameter("sink", relay.uri).add();
-      LOG.info("cost events go to {}", relay.name);
+      // by its name: a host application may have no Kafka
+      if (relay.uri.startsWith("kafka:")) {
+        KafkaSink.check(sink, relay.name);
+      }
+      String template = relay.kind.equals("cost") ? "relay-cost-events" : "relay-alerts";
+      TemplatedRouteBuilder.builder(context, template).routeId(template + "-" + i).parameter("number", i).parameter("sink", relay.uri).add();
+      LOG.info("{} go to {}", relay.kind.equals("cost") ? "cost events" : "alerts", relay.name);
     }
     for (String orphan : outbox.orphans()) {
-      LOG.warn("cost events wait for `{}`, which is no longer a sink; they are kept until it is one again", orphan);
+      LOG.warn("events wait for `{}`, which is no longer a sink; they are kept until it is one again", orphan);
     }
   }
 
-  /** The relays' mailboxes, for a recipient list. */
+  /** The mailboxes of the relays of cost events, for a recipient list. */
   public String addresses() {
     return addresses;
   }
 
-  /** Is there a relay that nobody has woken since it last looked? Asking is promising to wake them. Costs nothing without sinks. */
+  /** The mailboxes of the relays of alerts. */
+  public String alertAddresses() {
+    return alertAddresses;
+  }
+
+  /** Is there a relay of cost events that nobody has woken since it last looked? Asking is promising to wake them. Costs nothing without sinks. */
   public boolean asleep() {
     boolean any = false;
-    for (int i = 0; i < relays.size(); i++) {
+    for (int i = 0; i < relays.size() && relays.get(i).kind.equals("cost"); i++) {
       AtomicBoolean woken = relays.get(i).woken;
       any |= !woken.get() && woken.compareAndSet(false, true);
     }
@@ -154,7 +179,7 @@ public final class CostRelays {
       relay.struckOff = System.nanoTime();
     } catch (IllegalStateException storeIsDown) {
       pause(relay);
-      LOG.warn("no cost events for {} just now: {}", relay.name, storeIsDown.getMessage());
+      LOG.warn("no events for {} just now: {}", relay.name, storeIsDown.getMessage());
     }
     return relay;
   }
@@ -176,12 +201,12 @@ public final class CostRelays {
     relay.waiting.clear();
     relay.full = false;
     pause(relay);
-    LOG.warn("cost event {} did not reach {} (try {}): {}; {} s until the next try", event.eventId(), event.sink(), event.tries() + 1, reason.getClass().getSimpleName(), pauseSeconds(relay));
+    LOG.warn("event {} did not reach {} (try {}): {}; {} s until the next try", event.eventId(), event.sink(), event.tries() + 1, reason.getClass().getSimpleName(), pauseSeconds(relay));
     try {
       outbox.failed(event.id(), reason.getClass().getSimpleName());
       outbox.release(behind, relay.name);
     } catch (IllegalStateException storeIsDown) {
-      LOG.warn("cost events for {} wait until their claim runs out: {}", relay.name, storeIsDown.getMessage());
+      LOG.warn("events for {} wait until their claim runs out: {}", relay.name, storeIsDown.getMessage());
     }
   }
 
@@ -199,7 +224,7 @@ public final class CostRelays {
     Relay relay = relays.get(number);
     strikeOff(relay);
     if (relay.full) {
-      mail.sendBody(String.format(MAILBOX, number), "");
+      mail.sendBody(String.format(MAILBOX, relay.kind, number), "");
     }
   }
 
@@ -210,7 +235,7 @@ public final class CostRelays {
       relay.struckOff = System.nanoTime();
     } catch (IllegalStateException storeIsDown) {
       // They are tried again with the next batch's; if this process dies first, they are sent once more.
-      LOG.warn("{} cost events that reached {} could not be struck off: {}", relay.arrived.size(), relay.name, storeIsDown.getMessage());
+      LOG.warn("{} events that reached {} could not be struck off: {}", relay.arrived.size(), relay.name, storeIsDown.getMessage());
     }
   }
 }

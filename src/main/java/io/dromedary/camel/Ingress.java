@@ -3,6 +3,7 @@ package io.dromedary.camel;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
 import io.dromedary.limit.BodyBudget;
+import io.dromedary.queue.QueueMessage;
 import io.dromedary.server.BodyReader;
 import io.dromedary.server.HttpEntry;
 import jakarta.servlet.http.HttpServletRequest;
@@ -18,6 +19,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.Processor;
 import org.apache.camel.WrappedFile;
+import org.apache.camel.component.file.GenericFile;
 import org.apache.camel.http.common.HttpMessage;
 
 /**
@@ -27,10 +29,12 @@ public final class Ingress implements Processor {
   /** Metadata that non-HTTP entries may carry as headers; the same names as over HTTP. */
   private static final String PREFIX = "x-dromedary-";
   private static final String IDEMPOTENCY_KEY = "idempotency-key";
+  /** How files of one request a line end. */
+  private static final String LINES = ".jsonl";
 
   /** The variables that the routes set on a request's way. */
   private static final List<String> LEARNED = List.of(
-      "requestId", "entry", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "conversation",
+      "requestId", "entry", "upload", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "conversation",
       "reservation", "limits",
       "recollection", "found", "recall",
       "strategy", "complexity", "tier", "topic", "occasion", "trimmed",
@@ -85,7 +89,17 @@ public final class Ingress implements Processor {
       exchange.setProperty(ServletBinding.TAKEN, true);
       HttpServletRequest request = httpMessage.getRequest();
       exchange.setVariable("entry", "http");
+      if (HttpEntry.isUpload(request)) {
+        exchange.setVariable("upload", http.upload(request));
+      }
       message.setBody(http.inbound(id, request, slots));
+    } else if (message.getBody() instanceof QueueMessage queued) {
+      exchange.setVariable("entry", queued.getEntry());
+      message.setBody(new Inbound(id, queued.getEntry(), "", "", Map.of(), queued.metadata(), bytes(exchange, queued.bytes()), Instant.now()));
+    } else if (message.getBody() instanceof GenericFile<?> file && "file".equals(entry(exchange)) && file.getFileName().endsWith(LINES)) {
+      // a file of many requests: it is named, and each of its lines is read under the cap
+      exchange.setVariable("entry", "file");
+      message.setBody(new Inbound(id, "file", "", file.getAbsoluteFilePath(), Map.of(), Map.of(), new byte[0], Instant.now()));
     } else {
       String entry = entry(exchange);
       exchange.setVariable("entry", entry);

@@ -77,6 +77,8 @@ public final class ServletBinding extends DefaultHttpBinding {
       } else if (exchange.getMessage().getBody() instanceof Reply.Whole whole) {
         tell(exchange, whole);
         write(whole, response);
+      } else if (exchange.getMessage().getBody() instanceof Reply.File file) {
+        write(file, response);
       } else {
         fail(exchange, new IllegalStateException("the route " + exchange.getFromRouteId() + " ended without a reply"), response);
       }
@@ -108,6 +110,14 @@ public final class ServletBinding extends DefaultHttpBinding {
     response.setContentType(reply.contentType());
     response.setContentLength(reply.body().length);
     response.getOutputStream().write(reply.body());
+  }
+
+  private static void write(Reply.File reply, HttpServletResponse response) throws IOException {
+    response.setStatus(reply.status());
+    head(reply.headers(), response);
+    response.setContentType(reply.contentType());
+    response.setContentLengthLong(reply.download().bytes());
+    reply.download().source().copy(response.getOutputStream());
   }
 
   private static void head(Map<String, String> headers, HttpServletResponse response) {

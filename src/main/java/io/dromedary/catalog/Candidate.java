@@ -16,4 +16,9 @@ public record Candidate(Model model, @Nullable Usd expectedCost, double expected
   public String provider() {
     return model.provider();
   }
+
+  /** Whose failures are told apart; the provider, of most models. */
+  public String account() {
+    return model.account();
+  }
 }

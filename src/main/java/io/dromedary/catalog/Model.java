@@ -29,6 +29,14 @@ import org.jspecify.annotations.Nullable;
 public record Model(String id, String provider, String name, String mode, List<Price> prices, long contextTokens, long maxOutputTokens, Set<Capability> capabilities,
     double quality, long latencyMs, Set<String> tags, List<String> aliases, Map<String, String> traits, boolean listed) {
 
+  /** The provider of models that are Camel endpoints: {@code camel/<name>}. */
+  public static final String ENDPOINTS = "camel";
+
+  /** Whose failures are told apart: the provider's account, or, of Camel endpoints, each one by itself. */
+  public String account() {
+    return provider.equals(ENDPOINTS) ? id : provider;
+  }
+
   /** A model the catalogue lacks, passed on as it stands: unpriced. */
   public static Model unlisted(String provider, String name) {
     return new Model(provider + "/" + name, provider, name, "chat", List.of(), 0, 0, Set.of(Capability.values()), 0.5, 1_000, Set.of(), List.of(), Map.of(), false);

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * All models we know, as one immutable snapshot read from {@code config/models.yaml}.
@@ -35,11 +36,15 @@ public final class ModelCatalog {
   public static final Set<String> PROVIDERS = Set.of("openai", "anthropic", "gemini", "groq", "ollama", "routellm", "mistral", "deepseek", "openrouter", "azure", "bedrock", "sandbox");
 
   /** Providers without a network: what they have is all listed. */
-  private static final Set<String> IN_PROCESS = Set.of("sandbox", "local");
+  private static final Set<String> IN_PROCESS = Set.of("sandbox", "local", Model.ENDPOINTS);
 
-  private static final List<String> KEYS = List.of("id", "provider", "name", "mode", "context", "max_output", "capabilities", "prices", "quality", "latency_ms", "tags", "aliases", "traits");
-  private static final List<String> PRICE_KEYS = List.of("from", "source", "in", "out", "cache_read", "cache_write", "above");
+  private static final List<String> KEYS = List.of("id", "provider", "name", "mode", "context", "max_output", "capabilities", "prices", "quality", "latency_ms", "tags", "aliases", "traits", "endpoint", "body", "timeout_ms", "max_concurrent");
+  private static final List<String> PRICE_KEYS = List.of("from", "source", "request", "in", "out", "cache_read", "cache_write", "above");
   private static final List<String> ABOVE_KEYS = List.of("tokens", "in", "out", "cache_read", "cache_write");
+  /** What only a model that is a Camel endpoint has. */
+  private static final List<String> ENDPOINT_KEYS = List.of("endpoint", "body", "timeout_ms", "max_concurrent");
+  private static final List<String> BODIES = List.of("json", "text");
+  private static final Pattern ENDPOINT_URI = Pattern.compile("[a-z][a-z0-9+.-]*:\\S+");
   private static final List<String> MODES = List.of("chat", "embedding");
   /** USD per million tokens that no list price reaches: a slip of the decimal point is caught here. */
   private static final BigDecimal ABSURD = new BigDecimal("1000");
@@ -234,10 +239,48 @@ public final class ModelCatalog {
     List<String> aliases = entry.get("aliases").texts();
     Map<String, String> traits = new LinkedHashMap<>();
     entry.get("traits").entries().forEach((key, value) -> traits.put(key, value.scalar()));
+    endpoint(entry, provider, mode, traits);
     ConfigNode quality = entry.get("quality");
     return new Model(id, provider, name, mode, prices(id, entry.get("prices"), defaults), entry.get("context").count(0, MANY_TOKENS), entry.get("max_output").count(0, MANY_TOKENS),
         Collections.unmodifiableSet(capabilities), quality.present() ? quality.decimal(BigDecimal.ONE).doubleValue() : 0.5, entry.get("latency_ms").count(1_000, 600_000),
         Set.copyOf(entry.get("tags").texts()), List.copyOf(aliases), Map.copyOf(traits), true);
+  }
+
+  /** The part of a model that is a Camel endpoint, as its traits. */
+  private static void endpoint(ConfigNode entry, String provider, String mode, Map<String, String> traits) {
+    if (!provider.equals(Model.ENDPOINTS)) {
+      for (String key : ENDPOINT_KEYS) {
+        if (entry.get(key).present()) {
+          throw entry.get(key).error("is only for models `" + Model.ENDPOINTS + "/...`, which are Camel endpoints");
+        }
+      }
+      return;
+    }
+    if (!mode.equals("chat")) {
+      throw entry.get("mode").error("must be chat for a Camel endpoint");
+    }
+    ConfigNode endpoint = entry.get("endpoint");
+    if (endpoint.present()) {
+      if (!ENDPOINT_URI.matcher(endpoint.text()).matches()) {
+        throw endpoint.error("must be a Camel URI such as direct:our-rules");
+      }
+      traits.put("endpoint", endpoint.text());
+    }
+    String body = entry.get("body").text("json");
+    if (!BODIES.contains(body)) {
+      throw entry.get("body").error("allowed are " + String.join(", ", BODIES));
+    }
+    traits.put("body", body);
+    traits.put("timeout_ms", Long.toString(atLeastOne(entry.get("timeout_ms"), 60_000, 86_400_000)));
+    traits.put("max_concurrent", Long.toString(atLeastOne(entry.get("max_concurrent"), 64, 10_000)));
+  }
+
+  private static long atLeastOne(ConfigNode entry, long absent, long max) {
+    long count = entry.count(absent, max);
+    if (count == 0) {
+      throw entry.error("must be a whole number from 1 to " + max);
+    }
+    return count;
   }
 
   private static Capability capability(ConfigNode value) {
@@ -271,9 +314,14 @@ public final class ModelCatalog {
         }
         above.add(new Price.LongPrompt(tokens, rates(tier)));
       }
-      prices.add(new Price(id + "@" + from, from, source, rates(entry), List.copyOf(above)));
+      prices.add(new Price(id + "@" + from, from, source, rates(entry), List.copyOf(above), perRequest(entry.get("request"))));
     }
     return List.copyOf(prices);
+  }
+
+  /** Dollars to nano-dollars. */
+  private static long perRequest(ConfigNode request) {
+    return request.present() ? request.decimal(ABSURD).movePointRight(9).longValueExact() : 0;
   }
 
   private static Price.Rates rates(ConfigNode entry) {

@@ -15,9 +15,15 @@ import java.util.List;
  * @param source where the figures were read, with the date of reading
  * @param base rates for prompts up to the first threshold
  * @param longPrompt rates that replace {@code base} when a prompt has more input tokens than their threshold, ascending
+ * @param perRequest nano-dollars for every call that used anything, beside its tokens
  */
-public record Price(String version, LocalDate effectiveFrom, String source, Rates base, List<LongPrompt> longPrompt) {
+public record Price(String version, LocalDate effectiveFrom, String source, Rates base, List<LongPrompt> longPrompt, long perRequest) {
   private static final long MILLION = 1_000_000;
+
+  /** By tokens alone, as nearly all providers charge. */
+  public Price(String version, LocalDate effectiveFrom, String source, Rates base, List<LongPrompt> longPrompt) {
+    this(version, effectiveFrom, source, base, longPrompt, 0);
+  }
 
   /**
    * Nano-dollars per million tokens, by kind.
@@ -43,6 +49,11 @@ public record Price(String version, LocalDate effectiveFrom, String source, Rate
    * @return the cost, rounded half up to a nano-dollar, once, at the end
    */
   public Usd cost(Usage usage) {
+    Usd tokens = ofTokens(usage);
+    return perRequest == 0 || usage.total() == 0 ? tokens : tokens.plus(Usd.ofNanos(perRequest));
+  }
+
+  private Usd ofTokens(Usage usage) {
     Rates rates = ratesFor(usage.input());
     try {
       long scaled = Math.addExact(

@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,12 +27,19 @@ public final class RequestMetrics {
   private record AttemptLabels(String provider, String outcome) {}
 
   private final MeterRegistry registry;
+  private final Consumer<Bill> also;
   private final ConcurrentHashMap<Labels, Meters> meters = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<AttemptLabels, Timer> attempts = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<String, Timer> firstTokens = new ConcurrentHashMap<>();
 
   public RequestMetrics(MeterRegistry registry) {
+    this(registry, bill -> {});
+  }
+
+  /** @param also told of every bill: quick, and never fails */
+  public RequestMetrics(MeterRegistry registry, Consumer<Bill> also) {
     this.registry = registry;
+    this.also = also;
   }
 
   /** Records a bill; null, for a request that was refused before anything was asked, is nothing to record. */
@@ -60,6 +68,7 @@ public final class RequestMetrics {
         }
       }
     }
+    also.accept(bill);
     log(bill);
   }
 

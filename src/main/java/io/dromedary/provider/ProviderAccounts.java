@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,7 +49,7 @@ public final class ProviderAccounts implements AutoCloseable {
   }
 
   private final Map<String, Entry> entries = new LinkedHashMap<>();
-  private final Map<String, Boolean> inProcess = new ConcurrentHashMap<>();
+  private final Map<String, BooleanSupplier> inProcess = new ConcurrentHashMap<>();
   private final Map<String, WireFormat> languages = new ConcurrentHashMap<>();
   private final CallWatch watch;
   private final Breakers breakers;
@@ -67,18 +68,28 @@ public final class ProviderAccounts implements AutoCloseable {
 
   /** A provider that needs no network, such as {@code sandbox}. */
   public void addInProcess(String provider) {
-    inProcess.put(provider, true);
+    addInProcess(provider, () -> true);
+  }
+
+  /** One that takes part at times. */
+  public void addInProcess(String provider, BooleanSupplier active) {
+    inProcess.put(provider, active);
+  }
+
+  private boolean inProcess(String provider) {
+    BooleanSupplier active = inProcess.get(provider);
+    return active != null && active.getAsBoolean();
   }
 
   public boolean active(String provider) {
     Entry entry = entries.get(provider);
-    return entry == null ? inProcess.containsKey(provider) : entry.answers;
+    return entry == null ? inProcess(provider) : entry.answers;
   }
 
   /** False while the breaker is open, the provider asked us to wait or its own limits are nearly spent: another is asked before it. */
   public boolean available(String provider) {
     Entry entry = entries.get(provider);
-    return entry == null ? inProcess.containsKey(provider) : entry.answers && !cooling(entry) && !entry.http.pace().nearlySpent() && !"open".equals(breakers.state(provider));
+    return entry == null ? inProcess(provider) : entry.answers && !cooling(entry) && !entry.http.pace().nearlySpent() && !"open".equals(breakers.state(provider));
   }
 
   private static boolean cooling(Entry entry) {
@@ -135,9 +146,9 @@ public final class ProviderAccounts implements AutoCloseable {
       all.add(new Health(id, entry.answers, available(id), breakers.state(id), entry.http.inFlight(), entry.http.openStreams(), entry.lastFailure, entry.lastFailureAt,
           cooling ? Math.max(0, (entry.coolUntilNanos - System.nanoTime()) / 1_000_000) : 0, entry.http.pace().limit(), entry.http.pace().nearlySpent()));
     }
-    for (String id : inProcess.keySet()) {
+    inProcess.keySet().stream().filter(this::inProcess).forEach(id -> {
       all.add(new Health(id, true, true, "closed", 0, 0, null, 0, 0, 0, false));
-    }
+    });
     return all;
   }
 

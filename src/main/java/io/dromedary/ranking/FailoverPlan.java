@@ -54,7 +54,7 @@ public final class FailoverPlan {
       wait = null;
     }
     attempts++;
-    rules.budget(candidate.provider()).called();
+    rules.budget(candidate.account()).called();
     upcoming = candidate;
     return candidate;
   }
@@ -123,7 +123,7 @@ public final class FailoverPlan {
     Duration asksFor = failure.retryAfter();
     // Full jitter over a doubling pause (AWS Architecture Blog, "Exponential Backoff and Jitter").
     Duration pause = asksFor != null ? asksFor : Duration.ofMillis(ThreadLocalRandom.current().nextLong(50, 100L << (retries + 1)));
-    if (pause.compareTo(rules.longestWait()) > 0 || pause.compareTo(request.remaining(Instant.now()).dividedBy(2)) > 0 || !rules.budget(asked.provider()).takeRetry()) {
+    if (pause.compareTo(rules.longestWait()) > 0 || pause.compareTo(request.remaining(Instant.now()).dividedBy(2)) > 0 || !rules.budget(asked.account()).takeRetry()) {
       return false;
     }
     retries++;
@@ -137,15 +137,15 @@ public final class FailoverPlan {
    */
   private @Nullable Candidate take() {
     for (int i = 0; i < waiting.size(); i++) {
-      String provider = waiting.get(i).provider();
-      if (!failed.containsKey(provider) && rules.available().test(provider)) {
+      String account = waiting.get(i).account();
+      if (!failed.containsKey(account) && rules.available().test(account)) {
         return waiting.remove(i);
       }
     }
     for (int i = 0; i < waiting.size(); i++) {
-      String provider = waiting.get(i).provider();
-      Kind kind = failed.get(provider);
-      if (kind != null && kind != Kind.CREDENTIALS && rules.available().test(provider) && rules.budget(provider).takeRetry()) {
+      String account = waiting.get(i).account();
+      Kind kind = failed.get(account);
+      if (kind != null && kind != Kind.CREDENTIALS && rules.available().test(account) && rules.budget(account).takeRetry()) {
         return waiting.remove(i);
       }
     }

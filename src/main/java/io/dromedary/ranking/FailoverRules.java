@@ -14,7 +14,7 @@ import java.util.function.Predicate;
  * @param maxAttempts provider calls one request may cause
  * @param maxRetries calls beyond the first to one and the same model
  * @param longestWait the longest Retry-After that is waited out; a longer one is the caller's to wait
- * @param available whether a provider would take a call now (breaker not open, not cooling down)
+ * @param available whether a provider's account (or a Camel endpoint, by its model's id) would take a call now (breaker not open, not cooling down)
  */
 public record FailoverRules(int maxAttempts, int maxRetries, Duration longestWait, Predicate<String> available, Map<String, RetryBudget> budgets) {
   public FailoverRules(int maxAttempts, int maxRetries, Duration longestWait, Predicate<String> available) {

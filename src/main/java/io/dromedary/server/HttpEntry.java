@@ -2,6 +2,7 @@ package io.dromedary.server;
 
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
+import io.dromedary.chat.Upload;
 import jakarta.servlet.http.HttpServletRequest;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class HttpEntry {
   /** All that is read of a request's headers, in lower case. */
   private static final String[] HEADERS = {"authorization", "x-api-key", "api-key", "idempotency-key", "x-dromedary-preference", "x-dromedary-project", "x-dromedary-session-id", "x-dromedary-tags",
-      "x-dromedary-cache", "x-dromedary-timeout-ms", "anthropic-version", "anthropic-beta", "host", "origin"};
+      "x-dromedary-cache", "x-dromedary-cache-threshold", "x-dromedary-timeout-ms", "anthropic-version", "anthropic-beta", "host", "origin"};
 
   /** Names under which keys are sent in URLs elsewhere. What stands in a URL stands in logs and histories. */
   private static final Set<String> KEY_NAMES = Set.of("api_key", "api-key", "apikey", "x-api-key", "access_token", "token", "authorization", "auth", "bearer", "admin_token", "secret", "password");
@@ -25,9 +26,11 @@ public final class HttpEntry {
   private static final int KEY_CHARS = 24;
 
   private final BodyReader bodies;
+  private final UploadReader uploads;
 
-  public HttpEntry(BodyReader bodies) {
+  public HttpEntry(BodyReader bodies, UploadReader uploads) {
     this.bodies = bodies;
+    this.uploads = uploads;
   }
 
   /**
@@ -47,11 +50,30 @@ public final class HttpEntry {
     Map<String, String> query = query(request.getQueryString());
     refuseKeys(query);
     byte[] body = new byte[0];
+    if (isUpload(request) || isCancel(request)) {
+      // an upload is read by who takes it, after its sender is known; cancelling has no body
+      return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now);
+    }
     if ("POST".equals(request.getMethod()) || "PUT".equals(request.getMethod()) || "PATCH".equals(request.getMethod())) {
       body = bodies.readJson(request, slots);
     }
     BooleanSupplier gone = request.getAttribute(CallerConnection.ATTRIBUTE) instanceof CallerConnection connection ? connection : () -> false;
     return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now, gone);
+  }
+
+  /** A form with a file, where one may be sent. */
+  public static boolean isUpload(HttpServletRequest request) {
+    String type = request.getContentType();
+    return type != null && type.regionMatches(true, 0, "multipart/form-data", 0, 19) && "POST".equals(request.getMethod()) && "/v1/files".equals(request.getRequestURI());
+  }
+
+  /** OpenAI's clients send it without a body, and then without a content type. */
+  private static boolean isCancel(HttpServletRequest request) {
+    return "POST".equals(request.getMethod()) && request.getContentType() == null && request.getContentLengthLong() <= 0 && request.getHeader("Transfer-Encoding") == null && request.getRequestURI().endsWith("/cancel");
+  }
+
+  public Upload upload(HttpServletRequest request) {
+    return uploads.of(request);
   }
 
   private static void refuseKeys(Map<String, String> query) {

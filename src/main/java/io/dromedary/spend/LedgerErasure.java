@@ -45,7 +45,13 @@ public final class LedgerErasure {
     if (user != null) {
       sql.and(" AND user_id = ?", user);
     }
-    return sql.run(store);
+    int rows = sql.run(store);
+    try {
+      Rollups.forget(store, project, user, before);
+    } catch (SQLException e) {
+      throw new IllegalStateException("the ledger's sums cannot be changed: " + e.getMessage(), e);
+    }
+    return rows;
   }
 
   private static final class Statement {

@@ -529,6 +529,9 @@ final class LedgerWriter implements Runnable {
   private static String rates(Price price) {
     var json = Json.object();
     put(json, price.base());
+    if (price.perRequest() > 0) {
+      json.put("request", price.perRequest());
+    }
     if (!price.longPrompt().isEmpty()) {
       var tiers = json.putArray("long_prompt");
       for (Price.LongPrompt tier : price.longPrompt()) {

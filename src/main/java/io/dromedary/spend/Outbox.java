@@ -13,11 +13,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Cost events on their way to the sinks: written with the settlement, claimed by a relay, deleted when delivered. At least once, never dropped; each sink has rows of its own, so that one
+ * Cost events on their way to the sinks: written with the settlement, claimed by a relay, deleted when delivered. Other rooms' messages, such as alerts, are left here for sinks of their own. At least once, never dropped; each sink has rows of its own, so that one
  * that hangs holds up no other.
  *
  * <p>A claim is a lease: if the relay dies, the event is handed out again after {@link #LEASE}. Asking an empty outbox costs nothing: it is not queried before something is written or due.
@@ -45,11 +46,18 @@ public final class Outbox {
 
   /** @param sinks names of the configured sinks, stable over restarts and free of secrets; empty for none: then no event is written */
   public Outbox(Store store, List<String> sinks, Clock clock) {
+    this(store, sinks, List.of(), clock);
+  }
+
+  /** @param others sinks that get no cost events but what is left for them by name, see {@link #leave} */
+  public Outbox(Store store, List<String> sinks, List<String> others, Clock clock) {
     this.store = store;
     this.sinks = List.copyOf(new LinkedHashSet<>(sinks));
     this.clock = clock;
     Map<String, Sink> all = new HashMap<>();
-    for (String sink : this.sinks) {
+    List<String> named = new ArrayList<>(this.sinks);
+    named.addAll(others);
+    for (String sink : named) {
       if (sink.isEmpty() || sink.length() > 512) {
         throw new IllegalArgumentException("a sink's name has 1 to 512 characters, not " + sink.length());
       }
@@ -66,8 +74,28 @@ public final class Outbox {
     return sinks;
   }
 
+  /**
+   * Leaves a message for one sink, in the caller's transaction; after its commit the caller says {@link #written}. Its id is below zero and grows with time: it can meet none of the ledger's.
+   *
+   * @throws SQLException if it cannot be left; the transaction is to be rolled back
+   */
+  public void leave(Connection connection, String eventId, String sink, String payload) throws SQLException {
+    if (!states.containsKey(sink)) {
+      throw new IllegalArgumentException("`" + sink + "` is not a configured sink");
+    }
+    long now = clock.millis();
+    try (PreparedStatement insert = connection.prepareStatement(Rows.EVENT)) {
+      insert.setLong(1, Long.MIN_VALUE + (Sequence.at(now) | ThreadLocalRandom.current().nextLong(1L << 23)));
+      insert.setString(2, Rows.clip(eventId, 160));
+      insert.setString(3, sink);
+      insert.setString(4, Rows.clip(payload, 1_000_000));
+      insert.setLong(5, now);
+      insert.executeUpdate();
+    }
+  }
+
   /** New events are committed. */
-  void written() {
+  public void written() {
     for (Sink sink : states.values()) {
       sink.writes.incrementAndGet();
     }

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -211,19 +212,23 @@ class CallerRegistryTest {
     yaml = Files.readString(Path.of("config/callers.yaml"));
     assertThat(registry().isOpen()).isTrue();
     yaml = yaml.replace("projects: []", "").replaceAll("(?m)^# (projects:|  )", "$1");
-    PartRules limits = new PartRules() {
+    List<PartRules> others = Stream.of("limits", "budgets", "credit").map(CallerRegistryTest::checkedByItsOwnRoom).toList();
+    CallerRegistry example = new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.fixed(NOW, ZoneOffset.UTC), others);
+    assertThat(example.project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
+  }
+
+  private static PartRules checkedByItsOwnRoom(String part) {
+    return new PartRules() {
       @Override
       public String part() {
-        return "limits";
+        return part;
       }
 
       @Override
-      public void check(JsonNode part, boolean ofKey, BiConsumer<String, String> faults) {
-        // its own room checks it
+      public void check(JsonNode node, boolean ofKey, BiConsumer<String, String> faults) {
+        // nothing is wrong with it here
       }
     };
-    CallerRegistry example = new CallerRegistry("callers.yaml", () -> yaml.getBytes(StandardCharsets.UTF_8), ADMIN, Clock.fixed(NOW, ZoneOffset.UTC), List.of(limits));
-    assertThat(example.project("team-a").tags()).containsExactlyInAnyOrder("research", "eu");
   }
 
   @Test

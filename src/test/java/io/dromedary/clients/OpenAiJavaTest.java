@@ -1,6 +1,7 @@
 package io.dromedary.clients;
 
 import static io.dromedary.testing.Gateway.request;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
@@ -9,6 +10,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.JsonValue;
+import com.openai.core.MultipartField;
+import com.openai.core.http.HttpResponse;
 import com.openai.core.http.StreamResponse;
 import com.openai.errors.BadRequestException;
 import com.openai.errors.InternalServerException;
@@ -23,6 +26,8 @@ import com.openai.helpers.ChatCompletionAccumulator;
 import com.openai.models.FunctionDefinition;
 import com.openai.models.FunctionParameters;
 import com.openai.models.ResponseFormatJsonSchema;
+import com.openai.models.batches.Batch;
+import com.openai.models.batches.BatchCreateParams;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionContentPart;
@@ -33,6 +38,9 @@ import com.openai.models.chat.completions.ChatCompletionMessageFunctionToolCall;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.chat.completions.ChatCompletionToolMessageParam;
 import com.openai.models.embeddings.EmbeddingCreateParams;
+import com.openai.models.files.FileCreateParams;
+import com.openai.models.files.FileObject;
+import com.openai.models.files.FilePurpose;
 import com.openai.models.models.Model;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.FakeProvider.Call;
@@ -40,6 +48,8 @@ import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Mood;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerRegistry;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -528,5 +538,29 @@ class OpenAiJavaTest {
     assertThat(only(accumulator.chatCompletion()).message().content()).contains("w1 w2 w3 w4 w5");
     assertThat(async.embeddings().create(EmbeddingCreateParams.builder().model("bedrock/cohere.embed-v4:0").input("one").build()).join().data()).hasSize(1);
     assertThat(async.chat().completions().create(ask("no-such-model").build()).handle((completion, thrown) -> thrown.getCause()).join()).isInstanceOf(NotFoundException.class);
+  }
+
+  @Test
+  void files_and_batches_are_those_of_openai() throws Exception {
+    String line = "{\"custom_id\":\"one\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"openai/gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}}\n";
+    FileObject file = client.files().create(FileCreateParams.builder().purpose(FilePurpose.BATCH)
+        .file(MultipartField.<InputStream>builder().value(new ByteArrayInputStream(line.getBytes(UTF_8))).filename("night.jsonl").build()).build()).validate();
+    assertThat(file.filename()).isEqualTo("night.jsonl");
+    assertThat(client.files().retrieve(file.id()).bytes()).isEqualTo(line.length());
+    assertThat(client.files().list().autoPager()).extracting(FileObject::id).contains(file.id());
+
+    Batch batch = client.batches().create(BatchCreateParams.builder().inputFileId(file.id()).endpoint(BatchCreateParams.Endpoint.V1_CHAT_COMPLETIONS).completionWindow(BatchCreateParams.CompletionWindow._24H)
+        .metadata(BatchCreateParams.Metadata.builder().putAdditionalProperty("night", JsonValue.from("1")).build()).build()).validate();
+    assertThat(batch.status()).isEqualTo(Batch.Status.VALIDATING);
+    await().atMost(Duration.ofSeconds(20)).until(() -> client.batches().retrieve(batch.id()).status().equals(Batch.Status.COMPLETED));
+    Batch ended = client.batches().retrieve(batch.id()).validate();
+    assertThat(ended.requestCounts().orElseThrow().completed()).isEqualTo(1);
+    try (HttpResponse content = client.files().content(ended.outputFileId().orElseThrow())) {
+      assertThat(new String(content.body().readAllBytes(), UTF_8)).contains("\"custom_id\":\"one\"").contains("w1 w2 w3 w4 w5");
+    }
+    assertThat(client.batches().list().autoPager()).extracting(Batch::id).contains(batch.id());
+    assertThat(catchThrowableOfType(OpenAIServiceException.class, () -> client.batches().cancel(batch.id())).statusCode()).isEqualTo(409);
+    assertThat(client.files().delete(file.id()).deleted()).isTrue();
+    assertThat(catchThrowableOfType(NotFoundException.class, () -> client.files().retrieve(file.id()))).isNotNull();
   }
 }

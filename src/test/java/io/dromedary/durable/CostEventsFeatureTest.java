@@ -53,6 +53,13 @@ class CostEventsFeatureTest {
   }
 
   @Test
+  void a_gateway_whose_kafka_sink_may_lose_events_never_gets_ready() {
+    try (Gateway gateway = Gateway.bare().set("dromedary.cost-sink", "kafka:" + TOPIC + "?brokers=127.0.0.1:9&requestRequiredAcks=1&enableIdempotence=false").start()) {
+      assertThat(gateway.get("/health/readiness").status()).isEqualTo(503);
+    }
+  }
+
+  @Test
   void sinks_that_hang_or_are_away_slow_no_request_and_get_every_event_once_they_are_back() throws Exception {
     int port = freePort();
     Path file = home.resolve("events/cost.jsonl");

@@ -10,7 +10,7 @@ import io.dromedary.chat.Caller;
 import io.dromedary.chat.Usd;
 import io.dromedary.limit.InFlight;
 import io.dromedary.provider.CallWatch;
-import io.dromedary.spend.Reports;
+import io.dromedary.spend.UsageReports;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
@@ -190,6 +190,6 @@ class BillsTest {
   }
 
   private static long total(Caller operator) {
-    return gateway.bean(Reports.class).usage(null, null, null, operator).at("/total/cost_nanos").asLong();
+    return gateway.bean(UsageReports.class).usage(Map.of(), operator).at("/total/cost_nanos").asLong();
   }
 }

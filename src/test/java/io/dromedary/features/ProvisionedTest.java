@@ -6,13 +6,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Usd;
-import io.dromedary.spend.Reports;
+import io.dromedary.spend.UsageReports;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -45,7 +46,7 @@ class ProvisionedTest {
       assertThat(List.of(String.valueOf(spilled.header("x-dromedary-model")), String.valueOf(third.header("x-dromedary-model")))).as("beyond its capacity the next candidate is asked").contains(LARGE);
       assertThat(gateway.metric("dromedary_provisioned_spilled_total{gen_ai_response_model=\"openai/gpt-4o-mini\"")).isPositive();
 
-      JsonNode savings = gateway.bean(Reports.class).savings("1", new Caller("admin", "", true, Set.of())).path("provisioned");
+      JsonNode savings = gateway.bean(UsageReports.class).savings(Map.of("period_days", "1"), new Caller("admin", "", true, Set.of())).path("provisioned");
       assertThat(savings.at("/models/1/model").asText()).isEqualTo(MINI);
       long list = Usd.of(savings.path("list_cost_usd").asText()).nanos();
       assertThat(list).isGreaterThanOrEqualTo(260_000_000);

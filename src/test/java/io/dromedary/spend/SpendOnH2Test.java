@@ -7,7 +7,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-class SpendOnH2Test extends SpendContract {
+class SpendOnH2Test extends SumsContract {
   @Override
   String freshUrl() {
     return "";

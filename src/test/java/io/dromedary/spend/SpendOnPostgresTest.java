@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-class SpendOnPostgresTest extends SpendContract {
+class SpendOnPostgresTest extends SumsContract {
   static EmbeddedPostgres postgres;
   static int databases;
 

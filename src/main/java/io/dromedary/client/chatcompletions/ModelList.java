@@ -70,6 +70,9 @@ public final class ModelList {
     ObjectNode json = Json.object().put("currency", "USD").put("unit", "million_tokens");
     Price.Rates rates = price.base();
     json.put("input", dollars(rates.input())).put("output", dollars(rates.output())).put("cache_read", dollars(rates.cacheRead())).put("cache_write", dollars(rates.cacheWrite()));
+    if (price.perRequest() > 0) {
+      json.put("request", dollars(price.perRequest()));
+    }
     if (!price.longPrompt().isEmpty()) {
       ArrayNode tiers = json.putArray("long_prompt");
       for (Price.LongPrompt tier : price.longPrompt()) {

@@ -11,6 +11,7 @@ import io.dromedary.chat.Answer;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ChatResponse;
 import io.dromedary.chat.ChatStream;
+import io.dromedary.chat.Download;
 import io.dromedary.chat.EmbeddingRequest;
 import io.dromedary.chat.EmbeddingResponse;
 import io.dromedary.chat.Json;
@@ -68,6 +69,13 @@ public final class Replies {
   /** JSON objects, one a line. */
   public Reply lines(byte[] lines, @Nullable String requestId) {
     return new Reply.Whole(200, id(requestId), "application/x-ndjson", lines);
+  }
+
+  /** A file as it is; told to be saved, not to be shown. */
+  public Reply file(Download file, @Nullable String requestId) {
+    Map<String, String> headers = id(requestId);
+    headers.put("content-disposition", "attachment");
+    return new Reply.File(headers, "application/octet-stream", file);
   }
 
   /** What an admin request with the same idempotency key was answered before. */

@@ -146,6 +146,22 @@ public final class MiniLm implements AutoCloseable {
   }
 
   /**
+   * A whole text's vector, for those who can do without.
+   *
+   * @return null when it is too busy, takes longer than that, the text is too long, or it does not work here
+   */
+  public float @Nullable [] wholeVector(String text, Duration most) {
+    if (text.length() > MOST_CHARS) {
+      return null;
+    }
+    try {
+      return await(() -> compute(List.of(text), 0), System.nanoTime() + most.toNanos()).vectors().get(0);
+    } catch (ProviderFailure | Problem without) {
+      return null;
+    }
+  }
+
+  /**
    * The vector of a text's beginning, for those who can do without: null when it is not ready in time, the workers have others waiting, or the model does not work here. Loads the model at the first call, which comes
    * back without a vector.
    */

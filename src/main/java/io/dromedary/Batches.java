@@ -1,0 +1,111 @@
+package io.dromedary;
+
+import io.dromedary.batch.BatchInbox;
+import io.dromedary.batch.BatchLimits;
+import io.dromedary.batch.BatchPages;
+import io.dromedary.batch.BatchRunner;
+import io.dromedary.batch.BatchStore;
+import io.dromedary.batch.FilePages;
+import io.dromedary.camel.BatchAsk;
+import io.dromedary.catalog.Erasable;
+import io.dromedary.server.Readiness;
+import io.dromedary.spend.Store;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import org.apache.camel.CamelContext;
+import org.apache.camel.builder.TemplatedRouteBuilder;
+import org.apache.camel.spring.boot.CamelContextConfiguration;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Lazy;
+
+/** Batches: files, the work on their lines, inbox and outbox. */
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(BatchSettings.class)
+class Batches {
+  @Bean
+  BatchLimits batchLimits(BatchSettings settings, DromedarySettings all) {
+    return StartFailures.told(() -> settings.limits(all.limits().maxBodyBytes()));
+  }
+
+  @Bean
+  BatchStore batchStore(Store store, Clock clock) {
+    return new BatchStore(store.dataSource(), store.node(), clock);
+  }
+
+  @Bean
+  FilePages filePages(BatchStore store, BatchLimits limits, Clock clock) {
+    return new FilePages(store, limits, clock);
+  }
+
+  @Bean
+  BatchPages batchPages(BatchStore store, BatchLimits limits, Clock clock) {
+    return new BatchPages(store, limits, clock);
+  }
+
+  @Bean(destroyMethod = "close")
+  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Clock clock, Readiness readiness, @Lazy CamelContext context, MeterRegistry meters) {
+    BatchRunner runner = new BatchRunner(store, new BatchAsk(context), limits, clock, readiness::isStopping);
+    FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::answered).tag("outcome", "answered").description("Lines of batches that have ended, by outcome").register(meters);
+    FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::failed).tag("outcome", "failed").description("Lines of batches that have ended, by outcome").register(meters);
+    FunctionCounter.builder("dromedary.batch.retries", runner, BatchRunner::retries).description("Further tries of lines, after a limit or a failure").register(meters);
+    Gauge.builder("dromedary.batch.lines.in.flight", runner, BatchRunner::linesInFlight).description("Lines that are being asked or wait to be asked again").register(meters);
+    Gauge.builder("dromedary.batch.running", runner, BatchRunner::running).description("Batches that this node works on").register(meters);
+    return runner;
+  }
+
+  @Bean
+  BatchInbox batchInbox(BatchStore store, BatchLimits limits, BatchSettings settings, Clock clock) {
+    return new BatchInbox(store, limits, settings.inboxProject(), settings.inbox().isBlank() ? null : outbox(settings), clock);
+  }
+
+  /** Beside the inbox, if it is not said. */
+  private static Path outbox(BatchSettings settings) {
+    return settings.outbox().isBlank() ? Path.of(settings.inbox()).toAbsolutePath().normalize().resolveSibling("outbox") : Path.of(settings.outbox());
+  }
+
+  /** Watches the inbox, when there is one. */
+  @Bean
+  CamelContextConfiguration dromedaryInbox(BatchSettings settings) {
+    return new CamelContextConfiguration() {
+      @Override
+      public void beforeApplicationStart(CamelContext context) {
+        // Its route is made of a template, which has to be there.
+      }
+
+      @Override
+      public void afterApplicationStart(CamelContext context) {
+        if (settings.inbox().isBlank()) {
+          return;
+        }
+        try {
+          TemplatedRouteBuilder.builder(context, "take-batch-files").routeId("batch-inbox").parameter("inbox", Path.of(settings.inbox()).toAbsolutePath().normalize()).parameter("idle", settings.inboxIdle().toMillis()).add();
+        } catch (Exception e) {
+          throw new IllegalStateException("the inbox cannot be watched; check dromedary.batches.inbox (DROMEDARY_INBOX)", e);
+        }
+      }
+    };
+  }
+
+  /** Does not know whose a line is: a user's erasure takes the project's, or all. */
+  @Bean
+  Erasable erasableBatches(FilePages files) {
+    return new Erasable() {
+      @Override
+      public String what() {
+        return "files_and_batches";
+      }
+
+      @Override
+      public int erase(@Nullable String project, @Nullable String user, @Nullable Instant before) {
+        return files.erase(project, before);
+      }
+    };
+  }
+}

@@ -1,0 +1,15 @@
+package io.dromedary.cache;
+
+import io.lettuce.core.RedisFuture;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.util.function.Function;
+
+/** How the cache reaches Redis: whoever gives it knows the address, how long a call may take and when to stop asking. */
+public interface RedisCalls {
+  /**
+   * Makes one call and waits for its answer.
+   *
+   * @throws RuntimeException when Redis is away, too slow or refuses
+   */
+  <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command);
+}

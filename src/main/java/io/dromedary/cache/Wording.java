@@ -1,0 +1,361 @@
+package io.dromedary.cache;
+
+import java.math.BigDecimal;
+import java.text.Normalizer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a text says in ways that vectors blur: its numbers with what they count, its names, whether it denies, what kind of answer it wants, which of {@link Contrasts mutually exclusive words} it uses, and its other words by their
+ * stems. For English; of other languages it knows numbers, names by their capitals, and words.
+ *
+ * @param numbers canonical numbers, spelled and Roman ones too, in order
+ * @param names words that their writing marks as names or identifiers, in lower case
+ * @param denials how often it denies
+ * @param form what kind of answer it wants
+ * @param contrasts for each set of exclusive words that it uses, the meanings it uses
+ * @param words stems of what is left without stop words, in order
+ * @param allWords every word in lower case, for looking names up that the other text does not capitalise
+ * @param towards what stands behind a preposition of direction, as {@code preposition word}
+ * @param quoted what stands in quotation marks or back-ticks
+ * @param plain all words in lower case, in order
+ */
+record Wording(List<String> numbers, Set<String> names, int denials, Form form, Map<Integer, Set<Integer>> contrasts, List<String> words, Set<String> allWords, Set<String> towards, Set<String> quoted, List<String> plain) {
+  enum Form { WHO, WHEN, WHERE, WHY, HOW_MANY, HOW, WHAT, YES_NO, TOLD }
+
+  private static final Pattern TOKEN = Pattern.compile("[-−]?\\d+(?:[.,:/-]\\d+)*|[\\p{L}_][\\p{L}\\p{N}_'.+#-]*|[$€£¥%°<>=≤≥!^*]+");
+  private static final Pattern QUOTED = Pattern.compile("[\"“]([^\"”]{1,200})[\"”]|`([^`]{1,200})`|(?<![\\p{L}\\p{N}])'([^']{2,200})'(?!\\p{L})");
+  private static final Pattern COUNTRIES = Pattern.compile("(?i:\\b(united states(?: of america)?)\\b|\\bunited kingdom\\b)|\\b(US|U\\.S\\.A?)(?![A-Za-z])");
+  private static final Pattern ROMAN = Pattern.compile("(?=[IVX]{2,})X{0,3}(?:IX|IV|V?I{0,3})");
+  private static final Set<String> DENYING = Set.of("not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "cant", "dont", "wont", "isnt", "doesnt", "didnt", "shouldnt", "couldnt", "wouldnt", "arent",
+      "wasnt", "werent", "hasnt", "havent", "hadnt", "aint", "mustnt", "except", "excluding", "unless", "unable", "lack", "lacking", "non", "instead", "hardly", "barely", "rarely", "seldom");
+  private static final Set<String> STOP = Set.of("a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "doing", "have", "has", "had", "having", "i", "me", "my", "mine", "myself", "you", "your", "yours", "we",
+      "us", "our", "ours", "he", "him", "his", "she", "her", "it", "its", "they", "them", "their", "this", "that", "these", "those", "of", "in", "on", "at", "to", "for", "from", "by", "with", "about",
+      "as", "into", "and", "or", "but", "if", "then", "than", "so", "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "can", "could", "will", "would", "shall", "should", "may",
+      "might", "must", "please", "tell", "explain", "there", "here", "some", "any", "one", "just", "also", "too", "very", "really", "much", "many", "way", "ways", "thing", "things", "kind", "sort_of",
+      "get", "got", "know", "let", "like", "want", "need", "help", "give", "show", "use", "using", "used", "mean", "meaning", "exactly", "actually", "possible", "someone", "somebody", "people",
+      "person", "anyone", "best", "good", "describe", "define", "between", "through", "while", "during", "within", "up", "out", "over", "s", "t", "don", "re", "ve", "ll", "d", "m");
+  private static final Set<String> NO_NAMES = Set.of("i", "ok", "faq", "tv", "asap", "please", "hi", "hello");
+  private static final Set<String> DIRECTIONS = Set.of("to", "into", "from", "than", "before", "after", "by", "over", "under", "towards", "onto", "versus", "behind", "beside", "above", "below");
+  private static final Map<String, Integer> SMALL = spelled("zero", 0, "two", 2, "three", 3, "four", 4, "five", 5, "six", 6, "seven", 7, "eight", 8, "nine", 9, "ten", 10, "eleven", 11, "twelve", 12, "thirteen", 13, "fourteen", 14, "fifteen", 15,
+      "sixteen", 16, "seventeen", 17, "eighteen", 18, "nineteen", 19, "twenty", 20, "thirty", 30, "forty", 40, "fifty", 50, "sixty", 60, "seventy", 70, "eighty", 80, "ninety", 90, "dozen", 12);
+  private static final Map<String, Integer> SCALES = spelled("hundred", 100, "thousand", 1_000, "million", 1_000_000, "billion", 1_000_000_000);
+  private static final Map<String, Integer> ORDINALS = spelled("second", 2, "third", 3, "fourth", 4, "fifth", 5, "sixth", 6, "seventh", 7, "eighth", 8, "ninth", 9, "tenth", 10, "half", -2, "twice", -3, "double", -3, "triple", -4, "quarter", -5);
+  /** Letters that are units only behind a number, as exclusive as the rest. */
+  private static final Set<String> SHORT_UNITS = Set.of("g", "m", "l", "s", "h", "d", "w", "v", "b", "k", "c", "f", "j", "n", "a", "y", "am", "pm", "x", "bc", "ad", "p", "i", "ms", "min", "mi", "in", "ft", "st", "gb", "tb", "mb", "kb", "pt");
+
+  private static Map<String, Integer> spelled(Object... pairs) {
+    Map<String, Integer> map = new HashMap<>();
+    for (int i = 0; i < pairs.length; i += 2) {
+      map.put((String) pairs[i], (Integer) pairs[i + 1]);
+    }
+    return Map.copyOf(map);
+  }
+
+  static Wording of(String raw) {
+    String text = Normalizer.normalize(raw, Normalizer.Form.NFKC).replace('’', '\'').replace('‘', '\'');
+    Reader reader = new Reader();
+    reader.read(COUNTRIES.matcher(text).replaceAll(found -> found.group(1) == null && found.group(2) == null ? "UK" : "USA"));
+    Set<String> quoted = new HashSet<>();
+    for (Matcher quotes = QUOTED.matcher(text); quotes.find();) {
+      String inside = quotes.group(1) != null ? quotes.group(1) : quotes.group(2) != null ? quotes.group(2) : quotes.group(3);
+      quoted.add(inside.strip().toLowerCase(Locale.ROOT));
+    }
+    return new Wording(List.copyOf(reader.numbers), Set.copyOf(reader.names), reader.denials, form(reader.plain), reader.contrasts, List.copyOf(reader.words), Set.copyOf(reader.all), Set.copyOf(reader.towards), Set.copyOf(quoted), List.copyOf(reader.plain));
+  }
+
+  private static final class Reader {
+    final List<String> numbers = new ArrayList<>();
+    final Set<String> names = new LinkedHashSet<>();
+    final Map<Integer, Set<Integer>> contrasts = new TreeMap<>();
+    final List<String> words = new ArrayList<>();
+    final List<String> plain = new ArrayList<>();
+    final Set<String> all = new HashSet<>();
+    final Set<String> towards = new HashSet<>();
+    int denials;
+    private long pending = -1;
+    private String direction = "";
+
+    void read(String text) {
+      List<String> tokens = new ArrayList<>();
+      List<Boolean> first = new ArrayList<>();
+      boolean start = true;
+      int last = 0;
+      for (Matcher token = TOKEN.matcher(text); token.find();) {
+        String between = text.substring(last, token.start());
+        start |= between.indexOf('.') >= 0 || between.indexOf('?') >= 0 || between.indexOf('!') >= 0 || between.indexOf(':') >= 0 || between.indexOf('\n') >= 0;
+        String found = token.group();
+        boolean ends = found.length() > 1 && (found.endsWith(".") || found.endsWith("!"));
+        tokens.add(stripped(found));
+        first.add(start);
+        start = ends;
+        last = token.end();
+      }
+      long letters = tokens.stream().filter(token -> Character.isLetter(token.isEmpty() ? '0' : token.charAt(0))).count();
+      long capitals = tokens.stream().filter(token -> !token.isEmpty() && Character.isUpperCase(token.charAt(0))).count();
+      boolean capitalsMean = letters < 3 || capitals * 2 <= letters;
+      for (int i = 0; i < tokens.size(); i++) {
+        if (!tokens.get(i).isEmpty()) {
+          token(tokens.get(i), first.get(i), capitalsMean, i > 0 && !tokens.get(i - 1).isEmpty() && Character.isDigit(tokens.get(i - 1).charAt(tokens.get(i - 1).length() - 1)), i + 1 < tokens.size() ? tokens.get(i + 1) : "");
+        }
+      }
+      flush();
+    }
+
+    private static String stripped(String token) {
+      int end = token.length();
+      while (end > 0 && (token.charAt(end - 1) == '.' || token.charAt(end - 1) == '\'' || token.charAt(end - 1) == '-' || end > 1 && token.charAt(end - 1) == '!')) {
+        end--;
+      }
+      return token.substring(0, end);
+    }
+
+    private void token(String token, boolean firstOfSentence, boolean capitalsMean, boolean behindNumber, String next) {
+      char c = token.charAt(0);
+      if (Character.isDigit(c) || token.length() > 1 && (c == '-' || c == '−') && Character.isDigit(token.charAt(1))) {
+        flush();
+        number(token);
+        return;
+      }
+      if (!Character.isLetter(c) && c != '_') {
+        flush();
+        symbol(token);
+        return;
+      }
+      String lower = token.toLowerCase(Locale.ROOT);
+      if (lower.endsWith("'s")) {
+        lower = lower.substring(0, lower.length() - 2);
+        token = token.substring(0, token.length() - 2);
+      }
+      boolean denies = lower.endsWith("n't") || DENYING.contains(lower.replace("'", ""));
+      if (denies) {
+        denials++;
+        lower = lower.endsWith("n't") ? lower.substring(0, lower.length() - 3) : lower;
+        plain.add(lower);
+        return;
+      }
+      int apostrophe = lower.indexOf('\'');
+      if (apostrophe > 0) {
+        lower = lower.substring(0, apostrophe);
+      }
+      if (spelledOut(lower, next)) {
+        plain.add(lower);
+        return;
+      }
+      flush();
+      if (ROMAN.matcher(token).matches()) {
+        numbers.add(Integer.toString(roman(token)));
+        plain.add(lower);
+        return;
+      }
+      plain.add(lower);
+      all.add(lower);
+      if (lower.indexOf('-') > 0) {
+        for (String part : lower.split("-")) {
+          all.add(part);
+        }
+      }
+      if (behindNumber && SHORT_UNITS.contains(lower)) {
+        numbers.add("u:" + unit(token, lower));
+        return;
+      }
+      boolean marked = identifier(token) || capitalsMean && Character.isUpperCase(c) && (!firstOfSentence || token.length() > 1 && token.equals(token.toUpperCase(Locale.ROOT))) && !NO_NAMES.contains(lower);
+      if (marked) {
+        names.add(lower);
+      }
+      contrast(lower);
+      String stem = stem(lower);
+      if (DIRECTIONS.contains(lower)) {
+        direction = lower.equals("into") || lower.equals("towards") || lower.equals("onto") ? "to" : lower;
+      } else if (!STOP.contains(lower)) {
+        words.add(stem);
+        if (!direction.isEmpty()) {
+          towards.add(direction + ' ' + stem);
+        }
+        direction = "";
+      }
+    }
+
+    private static String unit(String token, String lower) {
+      boolean bits = token.length() == 2 && lower.endsWith("b") && token.charAt(1) == 'b' && Character.isUpperCase(token.charAt(0));
+      return bits ? lower + "it" : lower.equals("min") ? "minute" : lower;
+    }
+
+    /** Mixed case, digits, underscores or dots within: code, versions, models. */
+    private static boolean identifier(String token) {
+      for (int i = 1; i < token.length(); i++) {
+        char c = token.charAt(i);
+        if (Character.isDigit(c) || c == '_' || c == '#' || c == '+' || c == '.' && i + 1 < token.length() || Character.isUpperCase(c) && Character.isLowerCase(token.charAt(i - 1))) {
+          return true;
+        }
+      }
+      return token.charAt(0) == '_';
+    }
+
+    private void symbol(String token) {
+      if (token.equals("?") || token.startsWith("!") && token.length() == 1 || token.startsWith("*")) {
+        return;
+      }
+      if (!contrast(token)) {
+        numbers.add("s:" + token);
+      }
+    }
+
+    private boolean contrast(String word) {
+      List<Contrasts.Meaning> meanings = Contrasts.of(word);
+      for (Contrasts.Meaning meaning : meanings) {
+        contrasts.computeIfAbsent(meaning.set(), set -> new HashSet<>()).add(meaning.part());
+      }
+      return !meanings.isEmpty();
+    }
+
+    private void number(String token) {
+      String plainNumber = token.replace('−', '-');
+      if (plainNumber.matches("-?\\d{1,3}(,\\d{3})+(\\.\\d+)?")) {
+        plainNumber = plainNumber.replace(",", "");
+      }
+      if (plainNumber.matches("-?\\d+(\\.\\d+)?") && plainNumber.length() < 40) {
+        plainNumber = new BigDecimal(plainNumber).stripTrailingZeros().toPlainString();
+        if (plainNumber.matches("\\d{1,9}")) {
+          pendingDigits = Integer.parseInt(plainNumber);
+        }
+      }
+      numbers.add(plainNumber);
+      all.add(plainNumber);
+      direction = "";
+    }
+
+    private int pendingDigits = -1;
+
+    /** {@code two hundred}, {@code twenty-five}, {@code 3 million}, {@code second}. */
+    private boolean spelledOut(String lower, String next) {
+      String[] parts = lower.split("-");
+      if (parts.length == 2 && SMALL.containsKey(parts[0]) && (SMALL.containsKey(parts[1]) || parts[1].equals("one"))) {
+        pending = Math.max(0, pending) + SMALL.get(parts[0]) + (parts[1].equals("one") ? 1 : SMALL.get(parts[1]));
+        return true;
+      }
+      if (SMALL.containsKey(lower)) {
+        pending = Math.max(0, pending) + SMALL.get(lower);
+        return true;
+      }
+      if (lower.equals("one") && (SCALES.containsKey(next.toLowerCase(Locale.ROOT)) || pending > 0)) {
+        pending = Math.max(0, pending) + 1;
+        return true;
+      }
+      if (SCALES.containsKey(lower)) {
+        if (pending < 0 && pendingDigits >= 0 && !numbers.isEmpty() && numbers.get(numbers.size() - 1).equals(Integer.toString(pendingDigits))) {
+          numbers.remove(numbers.size() - 1);
+          pending = pendingDigits;
+        }
+        pending = Math.max(1, pending) * SCALES.get(lower);
+        pendingDigits = -1;
+        return true;
+      }
+      Integer ordinal = ORDINALS.get(lower);
+      if (ordinal != null) {
+        flush();
+        numbers.add("#" + ordinal);
+        return true;
+      }
+      return false;
+    }
+
+    private void flush() {
+      if (pending >= 0) {
+        numbers.add(Long.toString(pending));
+        pending = -1;
+      }
+    }
+  }
+
+  private static int roman(String token) {
+    int sum = 0;
+    for (int i = 0; i < token.length(); i++) {
+      int value = value(token.charAt(i));
+      sum += i + 1 < token.length() && value < value(token.charAt(i + 1)) ? -value : value;
+    }
+    return sum;
+  }
+
+  private static int value(char c) {
+    return c == 'I' ? 1 : c == 'V' ? 5 : 10;
+  }
+
+  private static Form form(List<String> words) {
+    for (int i = 0; i < Math.min(words.size(), 12); i++) {
+      String next = i + 1 < words.size() ? words.get(i + 1) : "";
+      switch (words.get(i)) {
+        case "who", "whom", "whose":
+          return Form.WHO;
+        case "when":
+          return i == 0 || words.get(i - 1).matches("tell|me|know|and|so") ? Form.WHEN : form(words.subList(i + 1, words.size()));
+        case "where":
+          return Form.WHERE;
+        case "why":
+          return Form.WHY;
+        case "how":
+          return switch (next) {
+            case "many", "much", "long", "far", "old", "often", "tall", "big", "large", "high", "deep", "fast", "heavy" -> Form.HOW_MANY;
+            case "come" -> Form.WHY;
+            default -> Form.HOW;
+          };
+        case "what", "which":
+          for (String word : words.subList(i + 1, Math.min(words.size(), i + 7))) {
+            switch (word) {
+              case "way", "ways", "steps", "method" -> {
+                return Form.HOW;
+              }
+              case "reason", "reasons" -> {
+                return Form.WHY;
+              }
+              case "year", "date", "time", "day" -> {
+                return Form.WHEN;
+              }
+              case "place", "location" -> {
+                return Form.WHERE;
+              }
+              case "number", "amount" -> {
+                return Form.HOW_MANY;
+              }
+              default -> { }
+            }
+          }
+          return Form.WHAT;
+        case "is", "are", "was", "were", "does", "do", "did", "can", "could", "should", "will", "would", "has", "have":
+          if (i == 0) {
+            return Form.YES_NO;
+          }
+          break;
+        default:
+      }
+    }
+    return Form.TOLD;
+  }
+
+  /** Without the endings of number, time and degree. Cruder than Porter's: only equality matters. */
+  static String stem(String word) {
+    if (word.length() < 4 || !word.chars().allMatch(Character::isLetter)) {
+      return word;
+    }
+    String w = word;
+    for (String ending : List.of("ingly", "edly", "ing", "ied", "ies", "ed", "es", "ly", "s")) {
+      if (w.endsWith(ending) && w.length() - ending.length() >= 3 && !w.endsWith("ss") && !w.endsWith("us") && !w.endsWith("is")) {
+        w = w.substring(0, w.length() - ending.length()) + (ending.startsWith("ie") ? "y" : "");
+        break;
+      }
+    }
+    if (w.length() > 3 && w.charAt(w.length() - 1) == w.charAt(w.length() - 2) && "bdgmnprt".indexOf(w.charAt(w.length() - 1)) >= 0) {
+      w = w.substring(0, w.length() - 1);
+    }
+    return w.length() > 3 && w.endsWith("e") ? w.substring(0, w.length() - 1) : w;
+  }
+}

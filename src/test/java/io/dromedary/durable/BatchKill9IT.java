@@ -1,0 +1,90 @@
+package io.dromedary.durable;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Json;
+import io.dromedary.testing.FakeProvider;
+import io.dromedary.testing.Gateway;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The real jar, killed in the middle of a batch from its inbox: every line has exactly one result, and is paid once but for those that were being asked. */
+@Tag("M10")
+@Tag("F10")
+class BatchKill9IT {
+  private static final int LINES = 1_200;
+  private static final int KILLS = 2;
+  /** {@code dromedary.batches.parallel}. */
+  private static final int PARALLEL = 8;
+
+  @TempDir
+  Path home;
+
+  @Test
+  void a_batch_goes_on_where_it_was_killed_with_no_line_lost_or_doubled() throws Exception {
+    Path inbox = Files.createDirectories(home.resolve("inbox"));
+    Files.writeString(inbox.resolve("night.jsonl.tmp"), IntStream.rangeClosed(1, LINES).mapToObj(BatchKill9IT::line).collect(Collectors.joining()));
+    Files.move(inbox.resolve("night.jsonl.tmp"), inbox.resolve("night.jsonl"));
+    Path results = home.resolve("outbox").resolve("night.results.jsonl");
+    try (FakeProvider openai = FakeProvider.openai().says(3).delay(Duration.ofMillis(20))) {
+      Map<String, String> environment = Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "DROMEDARY_INBOX", inbox.toString());
+      for (int kill = 1; kill <= KILLS; kill++) {
+        int calls = openai.calls();
+        try (AppProcess app = AppProcess.start(home, environment)) {
+          await().atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(20)).until(() -> openai.calls() > calls + LINES / 4);
+          app.kill();
+        }
+        assertThat(results).doesNotExist();
+      }
+      try (AppProcess app = AppProcess.start(home, environment)) {
+        await().atMost(Duration.ofSeconds(120)).until(() -> Files.exists(results));
+        JsonNode batch = app.json("/v1/batches").at("/data/0");
+        assertThat(batch.path("status").asText()).isEqualTo("completed");
+        assertThat(batch.at("/request_counts/completed").asInt()).isEqualTo(LINES);
+        assertThat(app.json("/v1/batches").path("data")).as("the file was taken in once").hasSize(1);
+        app.terminate();
+        app.exit(Duration.ofSeconds(60));
+      }
+      try (Stream<String> lines = Files.lines(results)) {
+        assertThat(lines.map(BatchKill9IT::customId).toList()).isEqualTo(IntStream.rangeClosed(1, LINES).mapToObj(i -> "line-" + i).toList());
+      }
+      Map<String, Long> callsByPrompt = openai.requests().stream().collect(Collectors.groupingBy(call -> call.json().at("/messages/0/content").asText(), Collectors.counting()));
+      assertThat(callsByPrompt).hasSize(LINES);
+      long more = callsByPrompt.values().stream().mapToLong(calls -> calls - 1).sum();
+      assertThat(more).as("only lines that were being asked are asked again").isLessThanOrEqualTo(KILLS * PARALLEL);
+      try (LedgerFile ledger = new LedgerFile(home.resolve("data"))) {
+        long settled = ledger.number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'SETTLED'");
+        long unknown = ledger.number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'UNKNOWN'");
+        assertThat(ledger.number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'STARTED'")).isZero();
+        assertThat(settled).as("paid once").isBetween((long) LINES, LINES + more);
+        assertThat(settled + unknown).as("every call has its row").isGreaterThanOrEqualTo(openai.calls()).isLessThanOrEqualTo(LINES + (long) KILLS * PARALLEL);
+      }
+    }
+  }
+
+  private static String line(int i) {
+    ObjectNode line = Json.object().put("custom_id", "line-" + i).put("method", "POST").put("url", "/v1/chat/completions");
+    line.set("body", Gateway.request("openai/gpt-4o-mini", "prompt " + i));
+    return Json.text(line) + "\n";
+  }
+
+  private static String customId(String line) {
+    try {
+      return Json.read(line).path("custom_id").asText();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package io.dromedary.features;
+
+import static io.dromedary.testing.Gateway.request;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.dromedary.access.ApiKey;
+import io.dromedary.testing.FakeProvider;
+import io.dromedary.testing.Gateway;
+import io.dromedary.testing.Gateway.Answer;
+import java.time.Duration;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** A question asked again in other words, as a caller meets it. */
+@Tag("C2")
+class SemanticCacheTest {
+  private static final String MODEL = "openai/gpt-4o";
+  private static final String STORED = "How do I reset my password?";
+  private static final String LIKE = "How can I reset my password?";
+
+  private static FakeProvider openai;
+  private static Gateway gateway;
+
+  @BeforeAll
+  static void start() {
+    openai = FakeProvider.openai().usage(100, 50);
+    gateway = Gateway.with("openai", openai).callers("projects:\n" + project("on", "") + project("strict", "cache: {threshold: 1}, ") + project("off", "cache: {semantic: false}, "))
+        .set("dromedary.cache.semantic.enabled", true).set("dromedary.cache.semantic.look-up", "5s").start();
+    for (String project : new String[] {"on", "strict", "off"}) {
+      ask(project, STORED);
+    }
+    await().atMost(Duration.ofSeconds(20)).until(() -> gateway.admin("/admin/cache").json().at("/semantic/entries").asInt() == 2);
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+    openai.close();
+  }
+
+  private static String key(String project) {
+    return "dk-of-" + project + "-0123456789abcdef";
+  }
+
+  private static String project(String id, String more) {
+    return "  - {id: " + id + ", " + more + "keys: [{id: k, sha256: " + ApiKey.sha256Hex(key(id)) + "}]}\n";
+  }
+
+  private static Answer ask(String project, String question, String... headers) {
+    String[] all = Arrays.copyOf(headers, headers.length + 2);
+    all[headers.length] = "authorization";
+    all[headers.length + 1] = "Bearer " + key(project);
+    return gateway.chat(request(MODEL, question), all);
+  }
+
+  @Test
+  void a_like_question_gets_the_answer_at_no_cost_and_is_told_how_like_it_is() {
+    Answer answer = ask("on", LIKE, "x-dromedary-cache", "only");
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.header("x-dromedary-cache")).isEqualTo("semantic");
+    assertThat(Double.parseDouble(answer.header("x-dromedary-cache-similarity"))).isBetween(0.8, 1.0);
+    assertThat(answer.header("x-dromedary-cost-usd")).isEqualTo("0");
+  }
+
+  @Test
+  void a_caller_may_raise_the_threshold_and_never_lower_it_and_a_project_may_have_none_of_it() {
+    assertThat(ask("on", LIKE, "x-dromedary-cache", "only", "x-dromedary-cache-threshold", "1").status()).isEqualTo(404);
+    assertThat(ask("strict", LIKE, "x-dromedary-cache", "only", "x-dromedary-cache-threshold", "0.1").status()).isEqualTo(404);
+    assertThat(ask("off", LIKE, "x-dromedary-cache", "only").status()).isEqualTo(404);
+    assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "high").status()).isEqualTo(400);
+  }
+
+  @Test
+  void a_question_that_differs_in_what_matters_is_asked_and_the_decision_says_why() {
+    String other = "How do I not reset my password?";
+    assertThat(ask("on", other, "x-dromedary-cache", "only").status()).isEqualTo(404);
+    JsonNode why = gateway.post("/v1/route", request(MODEL, other), "authorization", "Bearer " + key("on")).json().path("semantic_cache");
+    assertThat(why.path("hit").asBoolean(true)).isFalse();
+    assertThat(why.path("nearest").asText()).isEqualTo(STORED);
+    assertThat(why.path("refused_by").asText()).isEqualTo("negation");
+  }
+}

@@ -1,0 +1,93 @@
+package io.host;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.stream.Stream;
+import org.apache.camel.CamelContext;
+import org.apache.camel.ConsumerTemplate;
+import org.apache.camel.Exchange;
+import org.apache.camel.ProducerTemplate;
+import org.apache.camel.Route;
+import org.apache.camel.model.ModelCamelContext;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.context.ConfigurableApplicationContext;
+
+/** Dromedary dropped into an application that is not ours: it brings direct:chat and leaves the rest as it was. */
+class DroppedInTest {
+  @TempDir static Path state;
+  private static ConfigurableApplicationContext host;
+  private static CamelContext camel;
+
+  @BeforeAll
+  static void start() {
+    host = start("dromedary.state-dir=" + state);
+    camel = host.getBean(CamelContext.class);
+  }
+
+  private static ConfigurableApplicationContext start(String... properties) {
+    return new SpringApplicationBuilder(HostApplication.class).web(WebApplicationType.NONE).registerShutdownHook(false)
+        .run(Stream.concat(Stream.of("dromedary.sandbox=true", "dromedary.providers.ollama.base-url=http://127.0.0.1:9", "spring.config.location=optional:classpath:/none/", "camel.main.name=the-host"), Stream.of(properties))
+            .map(property -> "--" + property).toArray(String[]::new));
+  }
+
+  @AfterAll
+  static void stop() {
+    host.close();
+  }
+
+  @Test
+  void a_route_of_the_hosts_asks_direct_chat() throws Exception {
+    try (ProducerTemplate template = camel.createProducerTemplate()) {
+      Exchange answer = template.request("direct:summarise", exchange -> exchange.getMessage().setBody("{\"model\":\"sandbox\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}"));
+      assertThat(answer.getException()).isNull();
+      assertThat(answer.getMessage().getBody(String.class)).contains("chat.completion", "You said: Hello");
+      assertThat(answer.getMessage().getHeader("host")).isEqualTo("kept");
+    }
+  }
+
+  @Test
+  void what_direct_chat_refuses_reaches_the_hosts_own_error_handler() throws Exception {
+    try (ProducerTemplate template = camel.createProducerTemplate(); ConsumerTemplate dead = camel.createConsumerTemplate()) {
+      template.send("direct:summarise", exchange -> exchange.getMessage().setBody("{\"model\":\"no-such-model\",\"messages\":[]}"));
+      Exchange letter = dead.receive("seda:host-dead-letters", 5_000);
+      assertThat(letter).isNotNull();
+      assertThat(letter.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class)).hasMessageContaining("messages");
+      template.sendBody("direct:broken", "x");
+      letter = dead.receive("seda:host-dead-letters", 5_000);
+      assertThat(letter).as("its own routes go by it as before").isNotNull();
+      assertThat(letter.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class)).hasMessage("the host's own mistake");
+      assertThat(letter.getMessage().getHeader(Exchange.REDELIVERY_COUNTER, Integer.class)).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void the_hosts_settings_ids_and_beans_are_its_own() {
+    assertThat(camel.getName()).isEqualTo("the-host");
+    assertThat(camel.isStreamCaching()).as("Camel's own default").isTrue();
+    assertThat(host.getEnvironment().getProperty("spring.application.name")).isNull();
+    assertThat(host.getEnvironment().getProperty("logging.config")).isNull();
+    assertThat(host.getEnvironment().getProperty("camel.main.routes-include-pattern")).isNull();
+    assertThat(host.getBeansOfType(Clock.class)).containsOnlyKeys("hostClock");
+    assertThat(host.getBeansOfType(ScheduledExecutorService.class)).isEmpty();
+    assertThat(camel.getRoute("chat").getEndpoint().getEndpointUri()).as("its own route of that id").isEqualTo("direct://summarise");
+    assertThat(camel.getRoutes()).filteredOn(route -> !route.getRouteId().startsWith("dromedary-") && !route.isCreatedByKamelet()).extracting(Route::getRouteId).containsExactlyInAnyOrder("chat", "host-broken", "plain");
+    ModelCamelContext model = host.getBean(ModelCamelContext.class);
+    assertThat(model.getRouteConfigurationDefinitions()).as("nothing is said for all routes of the context").allSatisfy(configuration -> assertThat(configuration.getId()).startsWith("dromedary-"));
+    assertThat(model.getRouteDefinition("plain").getAppliedRouteConfigurationIds()).isNullOrEmpty();
+  }
+
+  @Test
+  void it_can_be_switched_off() {
+    try (ConfigurableApplicationContext without = start("dromedary.enabled=false", "spring.main.allow-bean-definition-overriding=false")) {
+      assertThat(without.getBean(CamelContext.class).getRoutes()).extracting(Route::getRouteId).containsExactlyInAnyOrder("chat", "host-broken", "plain");
+    }
+  }
+}

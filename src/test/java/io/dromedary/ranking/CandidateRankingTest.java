@@ -365,7 +365,7 @@ class CandidateRankingTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"learned,0.05,TRIVIAL", "learned,0.06,SIMPLE", "learned,0.15,MEDIUM", "learned,0.25,COMPLEX", "learned,0.4,EXPERT", "length,0.3,TRIVIAL"})
+  @CsvSource({"learned,0.04,TRIVIAL", "learned,0.05,SIMPLE", "learned,0.15,MEDIUM", "learned,0.25,COMPLEX", "learned,0.4,EXPERT", "length,0.3,TRIVIAL"})
   void cut_offs_give_a_score_its_tier_and_leave_other_scorers_alone(String scorer, double score, Tier tier) {
     assertThat(POLICY.tiered(new Complexity(score, Tier.TRIVIAL, scorer, Map.of())).tier()).isEqualTo(tier);
   }

@@ -64,7 +64,6 @@ class DroppedInTest {
       letter = dead.receive("seda:host-dead-letters", 5_000);
       assertThat(letter).as("its own routes go by it as before").isNotNull();
       assertThat(letter.getProperty(Exchange.EXCEPTION_CAUGHT, Exception.class)).hasMessage("the host's own mistake");
-      assertThat(letter.getMessage().getHeader(Exchange.REDELIVERY_COUNTER, Integer.class)).isEqualTo(2);
     }
   }
 

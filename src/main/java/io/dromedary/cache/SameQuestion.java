@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SameQuestion {
   /** Words whose own vectors are at least this close may stand for each other. */
-  private static final double SAME_MEANING = 0.72;
+  private static final double SAME_MEANING = 0.76;
   /** Where words themselves are asked about, no word stands for another. */
   private static final Set<String> OF_WORDS = Set.of("word", "term", "spell", "spelling", "pronounc", "plural", "synonym", "antonym", "definition", "rhym", "translat");
   private static final String[][] OPPOSITES = {{"over", "under"}, {"pre", "post"}, {"inter", "intra"}, {"hyper", "hypo"}, {"macro", "micro"}, {"up", "down"}, {"in", "out"}, {"im", "ex"}, {"in", "ex"}, {"en", "de"}, {"endo", "exo"},
@@ -88,6 +88,10 @@ final class SameQuestion {
     if (failed.isEmpty() && (one || !onlyA.isEmpty() && !onlyB.isEmpty() && exchanged(a.plain(), b.plain()))) {
       failed.add("word");
       score -= 0.08;
+    }
+    if (failed.isEmpty() && exchanged(a.plain(), b.plain()) && tense(a.plain()) != tense(b.plain())) {
+      failed.add("tense");
+      score -= 0.06;
     }
     return new Verdict(similarity, score, failed.isEmpty() ? null : failed.get(0));
   }
@@ -184,6 +188,18 @@ final class SameQuestion {
       back++;
     }
     return front + back >= 3 && Math.max(a.size(), b.size()) - front - back <= 3;
+  }
+
+  private static int tense(List<String> words) {
+    int tense = 0;
+    for (String word : words) {
+      tense |= switch (word) {
+        case "was", "were", "did", "had" -> 1;
+        case "will", "shall" -> 2;
+        default -> 0;
+      };
+    }
+    return tense;
   }
 
   private static double form(Wording.Form a, Wording.Form b) {

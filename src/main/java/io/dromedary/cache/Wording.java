@@ -37,7 +37,8 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
   private static final Pattern COUNTRIES = Pattern.compile("(?i:\\b(united states(?: of america)?)\\b|\\bunited kingdom\\b)|\\b(US|U\\.S\\.A?)(?![A-Za-z])");
   private static final Pattern ROMAN = Pattern.compile("(?=[IVX]{2,})X{0,3}(?:IX|IV|V?I{0,3})");
   private static final Set<String> DENYING = Set.of("not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "cant", "dont", "wont", "isnt", "doesnt", "didnt", "shouldnt", "couldnt", "wouldnt", "arent",
-      "wasnt", "werent", "hasnt", "havent", "hadnt", "aint", "mustnt", "except", "excluding", "unless", "unable", "lack", "lacking", "non", "instead", "hardly", "barely", "rarely", "seldom");
+      "wasnt", "werent", "hasnt", "havent", "hadnt", "aint", "mustnt", "except", "excluding", "unless", "unable", "lack", "lacking", "non", "instead", "hardly", "barely", "rarely", "seldom",
+      "nicht", "kein", "keine", "keinen", "nie", "niemals", "ohne", "pas", "jamais", "sans", "aucun", "aucune", "nunca", "sin", "não", "sem", "niet", "geen", "senza", "mai");
   private static final Set<String> STOP = Set.of("a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "doing", "have", "has", "had", "having", "i", "me", "my", "mine", "myself", "you", "your", "yours", "we",
       "us", "our", "ours", "he", "him", "his", "she", "her", "it", "its", "they", "them", "their", "this", "that", "these", "those", "of", "in", "on", "at", "to", "for", "from", "by", "with", "about",
       "as", "into", "and", "or", "but", "if", "then", "than", "so", "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "can", "could", "will", "would", "shall", "should", "may",

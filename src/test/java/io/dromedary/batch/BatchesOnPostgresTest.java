@@ -1,0 +1,169 @@
+package io.dromedary.batch;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.chat.Caller;
+import io.dromedary.chat.Inbound;
+import io.dromedary.chat.Json;
+import io.dromedary.chat.Upload;
+import io.dromedary.spend.Store;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Two nodes on one PostgreSQL: a batch is worked on by one of them, and by the other when that one dies. */
+@Tag("M10")
+class BatchesOnPostgresTest {
+  private static final BatchLimits LIMITS = new BatchLimits(4, 4, 1 << 20, 1 << 20, 1_000, 10, 10_000, 2, Duration.ofMillis(10), Duration.ofDays(30));
+  private static final int LINES = 40;
+
+  @TempDir static Path dir;
+  private static EmbeddedPostgres postgres;
+  private static Store first;
+  private static Store second;
+
+  @BeforeAll
+  static void start() throws Exception {
+    postgres = EmbeddedPostgres.builder().start();
+    String url = "postgres://postgres:postgres@127.0.0.1:" + postgres.getPort() + "/postgres";
+    first = Store.open(dir.resolve("first"), url);
+    second = Store.open(dir.resolve("second"), url);
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    first.close();
+    second.close();
+    postgres.close();
+  }
+
+  private static BatchStore node(Store store, Clock clock) {
+    return new BatchStore(store.dataSource(), store.node(), clock);
+  }
+
+  private static Clock later(Duration time) {
+    return Clock.offset(Clock.systemUTC().withZone(ZoneOffset.UTC), time);
+  }
+
+  private static Inbound in(String path, String body) {
+    return new Inbound("req-1", "http", "POST", path, Map.of(), Map.of(), body.getBytes(UTF_8), Instant.now());
+  }
+
+  private static String batch(BatchStore store) {
+    String lines = IntStream.rangeClosed(1, LINES).mapToObj(i -> "{\"custom_id\":\"line-" + i + "\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"m\"}}\n").collect(Collectors.joining());
+    Upload form = taker -> {
+      try {
+        taker.file("file", "in.jsonl", new ByteArrayInputStream(lines.getBytes(UTF_8)));
+        taker.field("purpose", "batch");
+      } catch (IOException e) {
+        throw new AssertionError(e);
+      }
+    };
+    String file = new FilePages(store, LIMITS, Clock.systemUTC()).upload(form, Caller.OPEN).path("id").asText();
+    ObjectNode created = new BatchPages(store, LIMITS, Clock.systemUTC()).create(in("/v1/batches", "{\"input_file_id\":\"" + file + "\",\"endpoint\":\"/v1/chat/completions\",\"completion_window\":\"24h\",\"metadata\":{\"a\":\"b\"}}"), Caller.OPEN);
+    return created.path("id").asText();
+  }
+
+  @Test
+  void a_batch_whose_node_dies_is_gone_on_with_by_the_other_node_and_no_line_has_two_results() throws Exception {
+    BatchStore mine = node(first, Clock.systemUTC());
+    Map<Integer, AtomicInteger> asked = new ConcurrentHashMap<>();
+    CountDownLatch dead = new CountDownLatch(1);
+    LineAsker dies = asking -> {
+      if (asked.computeIfAbsent(asking.line().number(), n -> new AtomicInteger()).incrementAndGet() > 0 && asked.size() > LINES / 2) {
+        hold(dead);
+      }
+      return answer(asking);
+    };
+    String id = batch(mine);
+    BatchRunner one = new BatchRunner(mine, dies, LIMITS, Clock.systemUTC(), () -> false);
+    BatchStore theirs = node(second, later(BatchRunner.LEASE.plusSeconds(1)));
+    BatchRunner early = new BatchRunner(node(second, Clock.systemUTC()), BatchesOnPostgresTest::answer, LIMITS, Clock.systemUTC(), () -> false);
+    BatchRunner two = new BatchRunner(theirs, asking -> {
+      asked.computeIfAbsent(asking.line().number(), n -> new AtomicInteger()).incrementAndGet();
+      return answer(asking);
+    }, LIMITS, later(BatchRunner.LEASE.plusSeconds(1)), () -> false);
+    try {
+      one.tick();
+      await().atMost(Duration.ofSeconds(10)).until(() -> asked.size() > LINES / 2);
+      early.tick();
+      assertThat(early.running()).as("its lease holds").isZero();
+      two.tick();
+      await().atMost(Duration.ofSeconds(20)).until(() -> theirs.batch(id).status().equals("completed"));
+      one.tick();
+      dead.countDown();
+      await().atMost(Duration.ofSeconds(10)).until(() -> one.linesInFlight() == 0);
+
+      Batch ended = theirs.batch(id);
+      assertThat(ended.completed()).isEqualTo(LINES);
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      theirs.copy(theirs.file("default", ended.outputFileId()), out);
+      List<String> ids = out.toString(UTF_8).lines().map(BatchesOnPostgresTest::customId).toList();
+      assertThat(ids).isEqualTo(IntStream.rangeClosed(1, LINES).mapToObj(i -> "line-" + i).toList());
+      assertThat(asked.values().stream().filter(times -> times.get() > 1).count()).as("only what was being asked is asked again").isLessThanOrEqualTo(LIMITS.parallel());
+      assertThat(theirs.forget(null, Long.MAX_VALUE)).as("a batch and its file").isEqualTo(2);
+    } finally {
+      dead.countDown();
+      one.close();
+      early.close();
+      two.close();
+    }
+  }
+
+  @Test
+  void what_was_not_asked_before_the_window_ends_says_so() throws Exception {
+    BatchStore store = node(first, Clock.systemUTC());
+    String id = batch(store);
+    BatchStore tomorrow = node(second, later(Duration.ofHours(25)));
+    try (BatchRunner runner = new BatchRunner(tomorrow, BatchesOnPostgresTest::answer, LIMITS, later(Duration.ofHours(25)), () -> false)) {
+      runner.tick();
+      await().atMost(Duration.ofSeconds(20)).until(() -> tomorrow.batch(id).status().equals("expired"));
+      Batch ended = tomorrow.batch(id);
+      assertThat(ended.failed()).isEqualTo(LINES);
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      tomorrow.copy(tomorrow.file("default", ended.errorFileId()), out);
+      assertThat(out.toString(UTF_8).lines()).hasSize(LINES).allMatch(line -> line.contains("\"code\":\"batch_expired\""));
+    }
+  }
+
+  private static LineAsker.Told answer(LineAsker.Asking asking) {
+    return new LineAsker.Told(200, "req-" + asking.line().number(), "{\"ok\":true}".getBytes(UTF_8), null, null, true);
+  }
+
+  private static void hold(CountDownLatch until) {
+    try {
+      until.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static String customId(String line) {
+    try {
+      return Json.read(line).path("custom_id").asText();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+}

@@ -20,25 +20,27 @@ import org.jspecify.annotations.Nullable;
  * <p>Lettered questions take the mean of three members: a linear one that sums a weight per trait and per hashed gram (ridge regression), and two that know combinations, over a small space in which a prompt's traits
  * stand beside its coordinates by latent semantic analysis of the grams (Deerwester et al. 1990): {@link Landmarks} and a {@link Forest}. With a sentence vector a fourth one votes.
  *
- * <p>Open questions take their length, since they are of many more kinds than were trained on; a ridge over traits and one over words move it by at most {@link #OPEN_CLIP} standard deviations each. Where the open
- * questions trained on nearly all hold numbers ({@link #numbersOnly}: word problems), those without numbers are moved not at all. Both kinds are calibrated apart, by a curve of points that rises strictly, so that no
- * two scores fall together.
+ * <p>Open questions take the count of their words, since they are of many more kinds than were trained on; a ridge over traits and one over words move it by at most {@link #OPEN_CLIP} standard deviations each. Where the
+ * open questions trained on are nearly all word problems ({@link #problemsOnly}), only such are moved, and those that want something worked out (code, maths, a number) rank as if they were {@link #WORKED_OUT} deviation
+ * longer; the rest rank exactly as word count ranks them. Both kinds are calibrated apart, by a curve of points that rises strictly, so that no two scores fall together.
  */
 public final class LearnedModel {
   /** The trained file, in the class path. */
   public static final String RESOURCE = "/io/dromedary/complexity/learned-router.bin";
   static final int DIMS = 48;
   static final double OPEN_CLIP = 1.5;
-  static final int LOG_NUMBERS = PromptReading.TRAITS.indexOf("log_numbers");
-  static final double LOG_OF_TWO_NUMBERS = Math.log(3);
-  private static final int MAGIC = 0x44524C33;
+  /** How many deviations of length a question that wants code, maths or a number is taken to be longer. */
+  static final double WORKED_OUT = 1;
+  private static final int MAGIC = 0x44524C34;
   private static final int MOST_BYTES = 8 << 20;
+  private static final int TRAITS_HASH = 31 * PromptReading.TRAITS.hashCode() + PromptReading.FORM.hashCode();
   static final int TRAITS = PromptReading.TRAITS.size();
   static final int WIDTH = TRAITS + DIMS;
   static final int EMBEDDED = PromptReading.PAIR_START;
   /** Numbers of a sentence vector. */
   public static final int VECTOR = 384;
   static final int SEMANTIC_WIDTH = TRAITS + VECTOR;
+  private static final float FORM_REACH = 0.3f;
   private static final float SEMANTIC_REACH = (float) (0.9 / Math.sqrt(TRAITS));
   private static final Landmarks NO_LANDMARKS = Landmarks.fit(new float[][] {new float[WIDTH]}, new double[][] {{0}}, 1, 1, 0);
 
@@ -63,7 +65,7 @@ public final class LearnedModel {
   float[] openTraits = new float[3 * TRAITS];
   /** Weight of each word that an open question has. */
   float[] openWords = new float[PromptReading.WORD_BUCKETS];
-  boolean numbersOnly;
+  boolean problemsOnly;
   /** Over the places that a sentence vector gives; null where the model was trained without. */
   @Nullable Landmarks semantic;
   /** Mean and deviation of each of {@link Member}. */
@@ -120,7 +122,7 @@ public final class LearnedModel {
     if (end.readInt() != (int) sum.getValue()) {
       throw new IOException("the trained file is damaged: its check sum does not fit");
     }
-    if (data.readInt() != PromptReading.TRAITS.hashCode() || data.readInt() != DIMS || data.readInt() != PromptReading.BUCKETS) {
+    if (data.readInt() != TRAITS_HASH || data.readInt() != DIMS || data.readInt() != PromptReading.BUCKETS) {
       throw new IOException("the trained file was made for other traits; train anew");
     }
     LearnedModel model = new LearnedModel();
@@ -144,14 +146,14 @@ public final class LearnedModel {
     model.closed = curve(data);
     model.open = curve(data);
     int parts = data.readInt();
-    model.numbersOnly = (parts & 1) != 0;
+    model.problemsOnly = (parts & 1) != 0;
     if ((parts & 2) != 0) {
       model.semantic = Landmarks.read(data, SEMANTIC_WIDTH, 1);
       model.closedSemantic = curve(data);
       model.openSemantic = curve(data);
     }
     if ((parts & 4) != 0) {
-      model.quality = QualityModel.read(data, WIDTH);
+      model.quality = QualityModel.read(data, QualityModel.WIDTH);
     }
     model.named = new String[size(data, 10_000)];
     for (int i = 0; i < model.named.length; i++) {
@@ -166,7 +168,7 @@ public final class LearnedModel {
     DataOutputStream data = new DataOutputStream(out);
     try {
       data.writeInt(MAGIC);
-      data.writeInt(PromptReading.TRAITS.hashCode());
+      data.writeInt(TRAITS_HASH);
       data.writeInt(DIMS);
       data.writeInt(PromptReading.BUCKETS);
       for (float[] values : List.of(mean, inverseDeviation, traitWeights, rowScale, members, shares, openTraits, openWords, new float[] {bias, gramScale, traitReach})) {
@@ -180,7 +182,7 @@ public final class LearnedModel {
       forest.write(data);
       write(data, closed);
       write(data, open);
-      data.writeInt((numbersOnly ? 1 : 0) + (semantic == null ? 0 : 2) + (quality == null ? 0 : 4));
+      data.writeInt((problemsOnly ? 1 : 0) + (semantic == null ? 0 : 2) + (quality == null ? 0 : 4));
       if (semantic != null) {
         semantic.write(data);
         write(data, closedSemantic);
@@ -250,15 +252,23 @@ public final class LearnedModel {
   }
 
   private double open(PromptReading reading, float @Nullable [] vector) {
+    double byLength = part(Member.OPEN_LENGTH, reading.openLength) + workedOut(reading);
+    if (!moves(reading)) {
+      return byLength;
+    }
     double moved = held(Member.OPEN_TRAITS, openTraits(reading)) + held(Member.OPEN_WORDS, openWords(reading)) + (vector == null ? 0 : held(Member.OPEN_SEMANTIC, semantic(reading, vector)));
     if (shares[Member.OPEN_LEARNED.ordinal()] > 0) {
       moved += held(Member.OPEN_LEARNED, learned(reading));
     }
-    return part(Member.OPEN_LENGTH, reading.traits[1]) + moved * (numbersOnly ? likeWordProblem(reading) : 1);
+    return byLength + moved;
   }
 
-  private static double likeWordProblem(PromptReading reading) {
-    return Math.min(1, reading.traits[LOG_NUMBERS] / LOG_OF_TWO_NUMBERS);
+  private boolean moves(PromptReading reading) {
+    return !problemsOnly || reading.wordProblem;
+  }
+
+  private double workedOut(PromptReading reading) {
+    return problemsOnly && reading.workedOut ? WORKED_OUT : 0;
   }
 
   private double part(Member member, double value) {
@@ -355,6 +365,15 @@ public final class LearnedModel {
     return place;
   }
 
+  /** The place, then the prompt's form. */
+  float[] formedPlace(PromptReading reading) {
+    float[] formed = Arrays.copyOf(place(reading), QualityModel.WIDTH);
+    for (int i = WIDTH; i < formed.length; i++) {
+      formed[i] = FORM_REACH * reading.form[i - WIDTH];
+    }
+    return formed;
+  }
+
   private void add(float[] topic, int[] buckets, int count) {
     float[] table = rows;
     for (int i = 0; i < count; i++) {
@@ -370,11 +389,12 @@ public final class LearnedModel {
     Map<String, Double> strongest = new LinkedHashMap<>();
     String[] names = new String[most];
     double[] parts = new double[most];
-    double moved = reading.closed ? 0 : numbersOnly ? likeWordProblem(reading) : 1;
+    double moved = reading.closed || !moves(reading) ? 0 : 1;
     double byTraits = moved * shares[Member.OPEN_TRAITS.ordinal()] / members[2 * Member.OPEN_TRAITS.ordinal() + 1];
     double byWords = moved * shares[Member.OPEN_WORDS.ordinal()] / members[2 * Member.OPEN_WORDS.ordinal() + 1];
     if (!reading.closed) {
-      keep(names, parts, "length", part(Member.OPEN_LENGTH, reading.traits[1]));
+      keep(names, parts, "length", part(Member.OPEN_LENGTH, reading.openLength));
+      keep(names, parts, reading.wordProblem ? "word_problem" : "code_or_maths", workedOut(reading));
     }
     for (int i = 0; i < TRAITS; i++) {
       keep(names, parts, PromptReading.TRAITS.get(i), reading.closed ? traitWeights[i] * standard(reading, i) : byTraits * openTraits[2 * TRAITS + i] * openStandard(reading, i));

@@ -92,7 +92,7 @@ public final class LearnedScorer implements ComplexityScorer {
   /** Expected scores of the models that were trained on, for the words that are scored of this request; null where there are none. Never throws. */
   public QualityModel.@Nullable Read quality(ChatRequest request) {
     QualityModel quality = model == null ? null : model.quality();
-    return quality == null ? null : quality.read(model.place(new PromptReading(Turn.of(request).text())));
+    return quality == null ? null : quality.read(model.formedPlace(new PromptReading(Turn.of(request).text())));
   }
 
   /** The models whose scores it was trained on, null where there are none. */

@@ -3,6 +3,7 @@ package io.dromedary.complexity;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * What the learned scorer sees of a prompt: traits that a person can read, and the hash buckets of its words, word pairs and runs of 3 to 5 characters within a word.
@@ -45,29 +46,66 @@ public final class PromptReading {
       {"economics", "price", "cost", "demand", "market", "interest", "tax", "inflation", "company", "income", "rate", "bank"},
       {"people", "he", "she", "his", "her", "they", "him"},
       {"refers_to_all", "above", "both", "none", "all", "statement", "statements", "i", "ii", "iii", "true"}};
+  /** Marks of how a prompt is laid out, which tell kinds of task apart: what {@link QualityModel} sees beside the place. */
+  static final List<String> FORM = List.of("starts_small", "starts_with_break", "ends_without_mark", "commas", "quotes", "double_spaces", "notation", "maths", "code", "quantity", "task", "word_problem");
+  private static final int NUMBER = 1;
+  private static final int QUANTITY = 2;
+  private static final int HOW = 4;
+  private static final int MUCH = 8;
+  private static final int CODE = 16;
+  private static final int MATHS = 32;
+  private static final int TASK = 64;
+  /** Words that tell of what kind an open question is; one may be a cue of several kinds. */
+  private static final Map<Integer, List<String>> CUES = Map.of(
+      NUMBER, List.of("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty", "thirty", "half", "twice", "double", "triple", "third", "quarter", "dozen", "once", "thrice"),
+      QUANTITY, List.of("total", "average", "difference", "sum", "percent", "percentage", "fraction", "ratio", "altogether", "calculate", "combined"),
+      HOW, List.of("how"),
+      MUCH, List.of("many", "much", "far", "long", "old", "tall", "fast", "often", "big"),
+      CODE, List.of("python", "java", "javascript", "typescript", "html", "css", "sql", "regex", "algorithm", "code", "program", "programs", "function", "functions", "implement", "compile", "api", "script", "array", "arrays", "def"),
+      MATHS, List.of("equation", "equations", "polynomial", "integer", "integers", "triangle", "remainder", "probability", "matrix", "theorem", "inequality", "vertices", "divisible", "divided", "prime", "angle", "radius",
+          "perimeter", "solve", "calculate", "hypotenuse", "logarithm", "quadratic", "derivative", "integral", "modulo", "coefficient", "sqrt", "frac"),
+      TASK, List.of("write", "explain", "describe", "compose", "implement", "draft", "summarize", "rewrite", "translate", "create", "generate", "function", "program", "passage", "equation", "polynomial", "integer", "integers",
+          "triangle", "remainder", "python"));
+  private static final int PROBLEM_WORDS = 200;
+  private static final int USUAL_WORD = 6;
   private static final int TABLE = 1024;
   private static final int[] LIST_HASH = new int[TABLE];
+  /** The list of a word, -1 for none; {@link #FREE} where the slot holds no word. */
   private static final byte[] LIST_OF = new byte[TABLE];
+  private static final byte[] CUE_OF = new byte[TABLE];
+  private static final byte FREE = -2;
   /** Names of the traits, in the order of {@link #traits}. */
   public static final List<String> TRAITS;
 
   static {
     String[] names = Arrays.copyOf(COUNTED.toArray(new String[0]), COUNTED.size() + LISTS.length);
-    Arrays.fill(LIST_OF, (byte) -1);
+    Arrays.fill(LIST_OF, FREE);
     for (int list = 0; list < LISTS.length; list++) {
       names[COUNTED.size() + list] = LISTS[list][0];
       for (int word = 1; word < LISTS[list].length; word++) {
         int hash = hash(LISTS[list][word]);
-        if (find(hash) < 0) {
-          int slot = slot(hash);
+        int slot = slot(hash);
+        if (LIST_OF[slot] == FREE) {
           LIST_HASH[slot] = hash;
           LIST_OF[slot] = (byte) list;
         }
       }
     }
+    CUES.forEach((cue, words) -> {
+      for (String word : words) {
+        int slot = slot(hash(word));
+        if (LIST_OF[slot] == FREE) {
+          LIST_HASH[slot] = hash(word);
+          LIST_OF[slot] = -1;
+        }
+        CUE_OF[slot] |= (byte) (int) cue;
+      }
+    });
     TRAITS = List.of(names);
   }
 
+  /** One value, 0 to 1, per name in {@link #FORM}. */
+  final float[] form = new float[FORM.size()];
   private final String text;
   private final int length;
   /** One value per name in {@link #TRAITS}; finite. */
@@ -84,6 +122,12 @@ public final class PromptReading {
   int pairCount;
   /** Whether it asks to pick one of several lettered answers. */
   boolean closed;
+  /** Logarithm of the count of words as spaces part them, of all the text. */
+  float openLength;
+  /** Whether it is an open question like those of school: a short story with two numbers or more and a question for a quantity, without notation, code, or a task to write. */
+  boolean wordProblem;
+  /** Whether an open question wants code, maths or the answer to a word problem. */
+  boolean workedOut;
 
   /** Reads any text, also an empty one or one of broken surrogates. */
   public PromptReading(String text) {
@@ -105,6 +149,9 @@ public final class PromptReading {
     long[] seen = new long[16];
     int digits = 0, symbols = 0, capitals = 0, nonAscii = 0, sentences = 0, numbers = 0, questionMarks = 0, blanks = 0, lines = 0, percents = 0, currencies = 0, code = 0, fractions = 0, brackets = 0;
     int count = 0, stemWords = 0, letters = 0, longWords = 0, capitalised = 0, optionDigits = 0, shortest = Integer.MAX_VALUE, longest = 0, lineStart = 0, unspaced = 0;
+    int commas = 0, quotes = 0, doubleSpaces = 0;
+    int spaced = 0, quantities = 0, cues = 0, lastCue = 0;
+    boolean notation = false;
     double largest = 0;
     int last = 0;
     int at = 0;
@@ -112,6 +159,9 @@ public final class PromptReading {
     char lastInk = ' ';
     while (at < length) {
       char c = text.charAt(at);
+      if (c > ' ' && (at == 0 || text.charAt(at - 1) <= ' ')) {
+        spaced++;
+      }
       if (c < 128 ? c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' : Character.isLetterOrDigit(c) || Character.isSurrogate(c)) {
         int start = at;
         int hash = SEED;
@@ -175,10 +225,19 @@ public final class PromptReading {
           longWords++;
         }
         seen[(hash >>> 6) & 15] |= 1L << (hash & 63);
-        int slot = find(hash);
-        if (slot >= 0) {
-          listed[slot]++;
+        int slot = slot(hash);
+        int cue = CUE_OF[slot];
+        if (LIST_OF[slot] >= 0) {
+          listed[LIST_OF[slot]]++;
         }
+        if (number || (cue & NUMBER) != 0) {
+          quantities++;
+        }
+        if ((lastCue & HOW) != 0 && (cue & MUCH) != 0) {
+          cues |= QUANTITY;
+        }
+        cues |= cue;
+        lastCue = cue;
         if (start < GRAM_CHARS && wordCount < words.length) {
           words[wordCount] = hash >>> 7 & WORD_BUCKETS - 1;
           wordAt[wordCount++] = start;
@@ -196,6 +255,9 @@ public final class PromptReading {
         lastInk = c;
       }
       switch (c) {
+        case ',' -> commas++;
+        case '"', '\'' -> quotes++;
+        case ' ' -> doubleSpaces += before == ' ' && at > 0 ? 1 : 0;
         case '\n' -> {
           lines++;
           if (at > stem) {
@@ -221,9 +283,20 @@ public final class PromptReading {
           }
           symbols++;
         }
-        case '+', '*', '=', '<', '>', '^', '|', '\\', '/', '-' -> symbols++;
+        case '^', '\\' -> {
+          symbols++;
+          notation = true;
+          if (c == '\\' && at + 1 < length && Character.isLetter(text.charAt(at + 1))) {
+            cues |= MATHS;
+          }
+        }
+        case '+', '*', '=', '<', '>', '|', '/', '-' -> symbols++;
         case '(', ')', '[', ']' -> brackets++;
-        case '{', '}', ';', '`' -> code++;
+        case '{', '}', '`' -> {
+          code++;
+          notation = true;
+        }
+        case ';' -> code++;
         case '%' -> percents++;
         case '$', '\u20ac', '\u00a3' -> currencies++;
         default -> {
@@ -238,6 +311,22 @@ public final class PromptReading {
       before = c;
       at++;
     }
+    openLength = log(spaced + unspaced / 2 + (text.length() - length) / USUAL_WORD);
+    wordProblem = !closed && quantities >= 2 && (cues & QUANTITY) != 0 && (cues & TASK) == 0 && questionMarks > 0 && !notation && spaced <= PROBLEM_WORDS;
+    workedOut = !closed && (wordProblem || (cues & (CODE | MATHS)) != 0);
+    float words = Math.max(1, spaced);
+    form[0] = length > 0 && Character.isLowerCase(text.charAt(0)) ? 1 : 0;
+    form[1] = length > 0 && text.charAt(0) == '\n' ? 1 : 0;
+    form[2] = Character.isLetterOrDigit(lastInk) ? 1 : 0;
+    form[3] = Math.min(1, commas / words);
+    form[4] = Math.min(1, quotes / words);
+    form[5] = Math.min(1, 2 * doubleSpaces / words);
+    form[6] = notation ? 1 : 0;
+    form[7] = (cues & MATHS) != 0 ? 1 : 0;
+    form[8] = (cues & CODE) != 0 ? 1 : 0;
+    form[9] = (cues & QUANTITY) != 0 ? 1 : 0;
+    form[10] = (cues & TASK) != 0 ? 1 : 0;
+    form[11] = wordProblem ? 1 : 0;
     int spoken = count + unspaced / 2;
     int stemSpoken = Math.min(spoken, stemWords + unspaced / 2);
     int distinct = 0;
@@ -364,23 +453,13 @@ public final class PromptReading {
     return mixed ^ mixed >>> 16;
   }
 
+  /** Where a word of that hash is, or a free slot. */
   private static int slot(int hash) {
     int slot = hash & TABLE - 1;
-    while (LIST_OF[slot] >= 0) {
+    while (LIST_OF[slot] != FREE && LIST_HASH[slot] != hash) {
       slot = slot + 1 & TABLE - 1;
     }
     return slot;
-  }
-
-  private static int find(int hash) {
-    int slot = hash & TABLE - 1;
-    while (LIST_OF[slot] >= 0) {
-      if (LIST_HASH[slot] == hash) {
-        return LIST_OF[slot];
-      }
-      slot = slot + 1 & TABLE - 1;
-    }
-    return -1;
   }
 
   private static float log(int count) {

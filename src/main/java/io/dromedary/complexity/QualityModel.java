@@ -13,6 +13,7 @@ import java.util.List;
  * difficulty). A model whose usual quality is known is expected to move by as much, times {@link #slope}, which is fitted on trained models left out in turn.
  */
 public final class QualityModel {
+  static final int WIDTH = LearnedModel.WIDTH + PromptReading.FORM.size();
   private static final double FEWEST = 0.02;
   private static final float REACH = 1.41f;
   final String[] names;

@@ -80,8 +80,8 @@ public final class RouterTraining {
   private static final double OPEN_TRAIT_PENALTY = 3000;
   private static final double OPEN_WORD_PENALTY = 1000;
   private static final int OPEN_WORD_IN = 3;
-  /** From this share of open questions with two numbers or more on, those without are taken for another kind. */
-  private static final double NEARLY_ALL = 0.9;
+  /** From this share of word problems among the open questions on, all others are taken for kinds that were not trained on. */
+  private static final double NEARLY_ALL = 0.8;
   private static final double TRAIT_WEIGHT = 0.3;
   private static final double IDF_SCALE = 0.2;
   private static final int STEPS = 60;
@@ -136,7 +136,7 @@ public final class RouterTraining {
         }
       }
       for (int i : scored(fold, true)) {
-        quality[i - count] = model.quality.expected(model.place(readings[i]));
+        quality[i - count] = model.quality.expected(model.formedPlace(readings[i]));
       }
     });
     LearnedModel model = fit(select(-1, false), scored(-1, false));
@@ -208,12 +208,12 @@ public final class RouterTraining {
   }
 
   private void shares(LearnedModel model, int[] of) {
-    model.shares = new float[] {0.4f, 0.6f, 0.7f, 0.7f, 1, 1, 1, model.numbersOnly ? 0 : 1, 0.5f};
+    model.shares = new float[] {0.4f, 0.6f, 0.7f, 0.7f, 1, 1, 1, model.problemsOnly ? 0 : 1, model.problemsOnly ? 0 : 0.5f};
     int[] open = Arrays.stream(of).filter(i -> !readings[i].closed).toArray();
     spread(model, Member.LINEAR, Arrays.stream(of).mapToDouble(i -> model.linear(readings[i])));
     spread(model, Member.LANDMARKS, Arrays.stream(of).mapToDouble(i -> model.landmarks.of(model.place(readings[i]))));
     spread(model, Member.FOREST, Arrays.stream(of).mapToDouble(i -> model.forest.of(model.place(readings[i]))));
-    spread(model, Member.OPEN_LENGTH, Arrays.stream(open).mapToDouble(i -> readings[i].traits[1]));
+    spread(model, Member.OPEN_LENGTH, Arrays.stream(open).mapToDouble(i -> readings[i].openLength));
     spread(model, Member.OPEN_TRAITS, Arrays.stream(open).mapToDouble(i -> model.openTraits(readings[i])));
     spread(model, Member.OPEN_WORDS, Arrays.stream(open).mapToDouble(i -> model.openWords(readings[i])));
     spread(model, Member.OPEN_LEARNED, Arrays.stream(open).mapToDouble(i -> model.learned(readings[i])));
@@ -238,7 +238,7 @@ public final class RouterTraining {
     }
     int traits = LearnedModel.TRAITS;
     double mean = Arrays.stream(open).mapToDouble(i -> examples.get(i).gain()).average().orElse(0);
-    model.numbersOnly = Arrays.stream(open).filter(i -> readings[i].traits[LearnedModel.LOG_NUMBERS] >= LearnedModel.LOG_OF_TWO_NUMBERS).count() >= NEARLY_ALL * open.length;
+    model.problemsOnly = Arrays.stream(open).filter(i -> readings[i].wordProblem).count() >= NEARLY_ALL * open.length;
     for (int trait = 0; trait < traits; trait++) {
       int of1 = trait;
       double usual = Arrays.stream(open).mapToDouble(i -> readings[i].traits[of1]).average().orElse(0);
@@ -286,7 +286,7 @@ public final class RouterTraining {
   }
 
   private QualityModel quality(LearnedModel model, int[] of) {
-    float[][] places = Arrays.stream(of).mapToObj(i -> model.place(readings[i])).toArray(float[][]::new);
+    float[][] places = Arrays.stream(of).mapToObj(i -> model.formedPlace(readings[i])).toArray(float[][]::new);
     double[][] targets = Arrays.stream(of).mapToObj(i -> data.scored().get(i - examples.size()).scores()).toArray(double[][]::new);
     float[] usual = new float[data.models().size()];
     for (int m = 0; m < usual.length; m++) {

@@ -3,6 +3,7 @@ package io.dromedary.complexity;
 import static io.dromedary.complexity.ComplexityScorersTest.asking;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Tier;
@@ -12,11 +13,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.constraints.DoubleRange;
 import org.junit.jupiter.api.Test;
 
 class LearnedScorerTest {
@@ -110,6 +113,35 @@ class LearnedScorerTest {
       assertThat(score).isGreaterThan(last);
       last = score;
     }
+  }
+
+  @Test
+  void open_questions_rank_exactly_as_their_count_of_words() {
+    List<String> open = List.of("Write a poem, please.", "Tell me, in 3 or 4 sentences, what the sea-side towns of Italy are famous for!", "Draft an e-mail to\nmy landlord -- about   the 2 broken windows.",
+        "Who ruled France in 1700?", "I am a doctor. Describe how much rest a patient needs after 2 operations in 3 weeks, and why?", "\u201cHello\u201d (twice) + once more & that is all; what do you make of it?");
+    Comparator<String> byWords = Comparator.comparingInt(prompt -> prompt.strip().split("\\s+").length);
+    assertThat(open.stream().sorted(Comparator.comparingDouble(SHIPPED::score)).toList()).isEqualTo(open.stream().sorted(byWords).toList());
+  }
+
+  @Test
+  void a_word_problem_is_told_by_two_numbers_and_a_question_for_a_quantity() {
+    assertThat(new PromptReading("Ann has 3 apples and buys twice as many. How many apples does she have?").wordProblem).isTrue();
+    assertThat(new PromptReading("A book costs $12 and a pen 3. What is the total cost?").wordProblem).isTrue();
+    for (String other : List.of("How many people live in Rome?", "Write a story of 3 bears and 2 foxes. How many will they be?", "Let $x^2 = 4$ and $y = 3$. How many solutions are there?", "In 1990 and 1994, who won?", LETTERED)) {
+      assertThat(new PromptReading(other).wordProblem).as(other).isFalse();
+    }
+  }
+
+  @Test
+  void code_and_maths_are_taken_to_need_more_than_other_open_questions_of_their_length() {
+    double plain = SHIPPED.score("Tell me about the history of the old town");
+    assertThat(SHIPPED.score("Write me a function to sort an old list")).isGreaterThan(plain);
+    assertThat(SHIPPED.score("Find the largest prime that is below an hundred")).isGreaterThan(plain);
+  }
+
+  @Property
+  void the_fast_exponential_is_right(@ForAll @DoubleRange(min = -80, max = 0) double power) {
+    assertThat((double) Landmarks.exp((float) power)).isCloseTo(Math.exp((float) power), withinPercentage(0.001));
   }
 
   static RouterTraining.Data several() {

@@ -365,7 +365,7 @@ class CandidateRankingTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"learned,0.05,TRIVIAL", "learned,0.06,SIMPLE", "learned,0.15,MEDIUM", "learned,0.25,COMPLEX", "learned,0.4,EXPERT", "length,0.3,TRIVIAL"})
+  @CsvSource({"learned,0.04,TRIVIAL", "learned,0.05,SIMPLE", "learned,0.15,MEDIUM", "learned,0.25,COMPLEX", "learned,0.4,EXPERT", "length,0.3,TRIVIAL"})
   void cut_offs_give_a_score_its_tier_and_leave_other_scorers_alone(String scorer, double score, Tier tier) {
     assertThat(POLICY.tiered(new Complexity(score, Tier.TRIVIAL, scorer, Map.of())).tier()).isEqualTo(tier);
   }
@@ -375,7 +375,7 @@ class CandidateRankingTest {
   @CsvSource(delimiter = '|', value = {"scorer: learned|scorer: magic|scorer = magic", "baseline-model: openai/gpt-4o|baseline-model: no-such|baseline-model = no-such",
       "ollama/llama3.2, groq|ollama/llama9, groq|tiers.TRIVIAL.models[0] = ollama/llama9", "min-quality: 0.4|min-quality: 4|tiers.TRIVIAL.min-quality = 4",
       "minilm: false|minilm: perhaps|minilm = perhaps", "max-candidates: 6|max-candidates: 99|max-candidates = 99", "max-candidates: 6|max-candidate: 6|max-candidate = 6", "strong: openai/gpt-4o|strong: text-embedding-3-small|routers.strong = text-embedding-3-small",
-      "learned: [0.06|unlearned: [0.06|cut-offs.unlearned = ", "[0.06, 0.15, |[0.06, |cut-offs.learned = ", "[0.06, 0.15, |[0.16, 0.15, |cut-offs.learned = ", "[0.06, 0.15, |[1.06, 0.15, |cut-offs.learned[0] = 1.06",
+      "learned: [0.05|unlearned: [0.05|cut-offs.unlearned = ", "[0.05, 0.15, |[0.05, |cut-offs.learned = ", "[0.05, 0.15, |[0.16, 0.15, |cut-offs.learned = ", "[0.05, 0.15, |[1.06, 0.15, |cut-offs.learned[0] = 1.06",
       "{cost: 1, quality: 0, speed: 0}|{cost: -1, quality: 0, speed: 0}|preferences.cost.cost = -1"})
   void invalid_settings_are_refused_with_file_key_value(String right, String wrong, String told) {
     String yaml = new String(ROUTING, StandardCharsets.UTF_8);

@@ -10,12 +10,10 @@ import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.complexity.RouterTraining;
 import io.dromedary.complexity.RouterTraining.Example;
 import io.dromedary.complexity.RouterTraining.Scored;
-import io.dromedary.provider.local.MiniLm;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,6 +24,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@code src/bench/run train [data directory]}: trains the learned router on public outcomes, writes its file and prints what it is worth on questions that it did not see. {@code --log=FILE} trains it on your own
@@ -52,6 +51,7 @@ public final class TrainRouter {
     String weak = "";
     String strong = "";
     boolean minilm = true;
+    Path cache = null;
     long seed = 20260801;
     for (String arg : args) {
       String value = arg.substring(arg.indexOf('=') + 1);
@@ -69,20 +69,22 @@ public final class TrainRouter {
         strong = value;
       } else if (arg.startsWith("--minilm=")) {
         minilm = Boolean.parseBoolean(value);
+      } else if (arg.startsWith("--vectors-cache=")) {
+        cache = Path.of(value);
       } else if (arg.startsWith("--")) {
-        throw new IllegalArgumentException(arg + ": allowed are --seed=, --out=, --scores=, --minilm=, --log=, --weak=, --strong= and the data directory");
+        throw new IllegalArgumentException(arg + ": allowed are --seed=, --out=, --scores=, --minilm=, --vectors-cache=, --log=, --weak=, --strong= and the data directory");
       } else {
         data = Path.of(arg);
       }
     }
     if (log != null) {
-      own(log, weak, strong, out == null ? Path.of("config/learned-router.bin") : out, minilm, seed);
+      own(log, weak, strong, out == null ? Path.of("config/learned-router.bin") : out, minilm, cache, seed);
     } else {
-      pub(data, out == null ? Path.of("src/main/resources" + LearnedModel.RESOURCE) : out, scores, minilm, seed);
+      pub(data, out == null ? Path.of("src/main/resources" + LearnedModel.RESOURCE) : out, scores, minilm, cache, seed);
     }
   }
 
-  private static void pub(Path data, Path out, Path scores, boolean minilm, long seed) throws IOException {
+  private static void pub(Path data, Path out, Path scores, boolean minilm, @Nullable Path cache, long seed) throws IOException {
     List<Row> rows = new ArrayList<>();
     Rows.read(data.resolve("pairs_dev.jsonl.gz"), node -> rows.add(new Row(node.path("id").asText(), node.path("benchmark").asText(), node.path("fold").asInt(), Rows.text(node, "prompt"),
         node.path("strong").asDouble() - node.path("weak").asDouble())));
@@ -99,7 +101,7 @@ public final class TrainRouter {
     }
     // Only prompt, outcome and fold: never the benchmark's or the subject's name.
     List<Example> examples = rows.stream().map(row -> new Example(row.prompt, row.gain, row.fold)).toList();
-    List<float[]> vectors = minilm ? vectors(examples) : List.of();
+    List<float[]> vectors = minilm ? VectorCache.of(examples.stream().map(Example::prompt).toList(), cache) : List.of();
     long start = System.nanoTime();
     RouterTraining.Trained trained = RouterTraining.train(new RouterTraining.Data(examples, vectors, models, many.stream().map(row -> new Scored(row.prompt, row.scores, row.fold)).toList(), null), seed);
     byte[] bytes = write(trained.model(), out);
@@ -154,24 +156,8 @@ public final class TrainRouter {
     return csv.toString();
   }
 
-  private static List<float[]> vectors(List<Example> examples) throws IOException {
-    long start = System.nanoTime();
-    List<float[]> vectors = new ArrayList<>(examples.size());
-    try (MiniLm miniLm = new MiniLm(1, Files.createDirectories(Path.of("target/bench/native")))) {
-      for (Example example : examples) {
-        float[] vector = miniLm.vector(example.prompt(), Duration.ofMinutes(1));
-        if (vector == null) {
-          throw new IOException("MiniLM gives no vector on this machine; train with --minilm=false");
-        }
-        vectors.add(vector);
-      }
-    }
-    System.out.printf(Locale.ROOT, "%d sentence vectors in %d s%n", vectors.size(), (System.nanoTime() - start) / 1_000_000_000);
-    return vectors;
-  }
-
   /** The customer's own outcomes: lines of {@code prompt, weak, strong} or of {@code prompt, model, score}. The shipped view of prompts is kept. */
-  private static void own(Path log, String weakName, String strongName, Path out, boolean minilm, long seed) throws IOException {
+  private static void own(Path log, String weakName, String strongName, Path out, boolean minilm, @Nullable Path cache, long seed) throws IOException {
     List<Example> examples = new ArrayList<>();
     Map<String, Map<String, double[]>> byPrompt = new LinkedHashMap<>();
     TreeMap<String, double[]> byModel = new TreeMap<>();
@@ -212,7 +198,7 @@ public final class TrainRouter {
     try (InputStream file = LearnedModel.class.getResourceAsStream(LearnedModel.RESOURCE)) {
       shipped = LearnedModel.read(file);
     }
-    RouterTraining.Trained trained = RouterTraining.train(new RouterTraining.Data(examples, minilm ? vectors(examples) : List.of(), List.of(), List.of(), shipped), seed);
+    RouterTraining.Trained trained = RouterTraining.train(new RouterTraining.Data(examples, minilm ? VectorCache.of(examples.stream().map(Example::prompt).toList(), cache) : List.of(), List.of(), List.of(), shipped), seed);
     byte[] bytes = write(trained.model(), out);
     double[] gains = examples.stream().mapToDouble(Example::gain).toArray();
     LearnedScorer before = LearnedScorer.of(shipped);

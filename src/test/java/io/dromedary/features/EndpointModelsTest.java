@@ -69,7 +69,7 @@ class EndpointModelsTest {
   static void start() throws IOException {
     openai = FakeProvider.openai();
     Files.writeString(config.resolve("models.yaml"), Files.readString(Path.of("config/models.yaml")) + Files.readString(Path.of("src/test/resources/endpoints/models.yaml")));
-    Files.writeString(config.resolve("routing.yaml"), Files.readString(Path.of("config/routing.yaml")).replaceFirst("(  SIMPLE:\\s+models: \\[)", "$1camel/broken, camel/refunds, "));
+    Files.writeString(config.resolve("routing.yaml"), Files.readString(Path.of("config/routing.yaml")).replaceAll("(  (?:TRIVIAL|SIMPLE):\\s+models: \\[)", "$1camel/broken, camel/refunds, "));
     gateway = Gateway.with("openai", openai).set("dromedary.config.dir", config).set("dromedary.bundle.routes", "file:routes/*.camel.yaml,file:src/test/resources/endpoints/*.camel.yaml").start();
   }
 

@@ -1,6 +1,7 @@
 package io.dromedary.durable;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_16;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -49,7 +50,9 @@ class KafkaEntryTest {
   private static final String ELSEWHERE = "somewhere-else";
   private static final String KEY = "dk-kafka-0123456789abcdefghijklmnop";
   private static final String SLOW_KEY = "dk-slow-0123456789abcdefghijklmnopq";
+  private static final String POOR_KEY = "dk-poor-0123456789abcdefghijklmnopq";
   private static final String MODEL = "openai/gpt-4o-mini";
+  private static final int LONGEST = 200_000;
 
   private static final List<ConsumerRecord<byte[], byte[]>> CAME = new CopyOnWriteArrayList<>();
 
@@ -66,14 +69,17 @@ class KafkaEntryTest {
     broker.afterPropertiesSet();
     openai = FakeProvider.openai();
     gateway = Gateway.with("openai", openai).set("dromedary.queues.kafka.brokers", broker.getBrokersAsString()).set("dromedary.queues.retry-pause", "20ms").set("dromedary.cache.enabled", false)
-        .set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0).callers("""
+        .set("dromedary.limits.max-body-bytes", LONGEST).set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0).callers("""
         projects:
           - id: by-kafka
             keys: [{id: k, sha256: %s}]
           - id: slow
             keys: [{id: s, sha256: %s}]
             limits: {windows: [{per: second, requests: 2}]}
-        """.formatted(ApiKey.sha256Hex(KEY), ApiKey.sha256Hex(SLOW_KEY))).start();
+          - id: poor
+            keys: [{id: p, sha256: %s}]
+            budgets: [{per: total, usd: 0.00000001}]
+        """.formatted(ApiKey.sha256Hex(KEY), ApiKey.sha256Hex(SLOW_KEY), ApiKey.sha256Hex(POOR_KEY))).start();
     Properties settings = new Properties();
     settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString());
     settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
@@ -186,6 +192,20 @@ class KafkaEntryTest {
     assertThat(openai.calls()).isZero();
   }
 
+  @Tag("M2")
+  @Test
+  void whose_budget_is_spent_is_told_so_in_the_reply() {
+    send("poor-1", Json.bytes(Gateway.request(MODEL, "too dear")), "x-api-key", POOR_KEY, "x-request-id", "their-id-3");
+    ConsumerRecord<byte[], byte[]> reply = reply("poor-1");
+    assertThat(header(reply, "x-dromedary-status")).isEqualTo("429");
+    assertThat(header(reply, "x-should-retry")).isEqualTo("false");
+    assertThat(header(reply, "x-request-id")).isEqualTo("their-id-3");
+    assertThat(json(reply).at("/error/type").asText()).as(json(reply).toString()).isEqualTo("insufficient_quota");
+    assertThat(json(reply).at("/error/code").asText()).isEqualTo("budget_exceeded");
+    assertThat(json(reply).at("/error/message").asText()).contains("poor/total");
+    assertThat(openai.calls()).isZero();
+  }
+
   @Tag("F10")
   @Tag("X10")
   @Test
@@ -198,6 +218,8 @@ class KafkaEntryTest {
     String[] key = {"Authorization", "Bearer " + KEY, "x-dromedary-note", "kept"};
     send("broken", "{\"model\": ".getBytes(UTF_8), key);
     send("latin", latin, key);
+    send("utf-16", Json.text(Gateway.request(MODEL, "in another encoding")).getBytes(UTF_16), key);
+    send("huge", Json.bytes(Gateway.request(MODEL, "x".repeat(LONGEST))), key);
     send("java", java.toByteArray(), key);
     send("twice", "{\"model\":\"a\",\"model\":\"b\"}".getBytes(UTF_8), key);
     send("array", "[]".getBytes(UTF_8), key);
@@ -206,7 +228,7 @@ class KafkaEntryTest {
     send("no-key", Json.bytes(Gateway.request(MODEL, "whose am I?")));
     send("after", Gateway.request(MODEL, "the consumer lives on"));
     assertThat(header(reply("after"), "x-dromedary-status")).isEqualTo("200");
-    for (String dead : new String[] {"broken", "latin", "java", "twice", "array", "none", "long-key", "no-key"}) {
+    for (String dead : new String[] {"broken", "latin", "utf-16", "huge", "java", "twice", "array", "none", "long-key", "no-key"}) {
       ConsumerRecord<byte[], byte[]> letter = letter(dead);
       assertThat(header(letter, "x-dromedary-dead-reason")).as(dead).isNotBlank();
       assertThat(header(letter, "x-dromedary-dead-from")).startsWith(REQUESTS + "/");
@@ -214,6 +236,9 @@ class KafkaEntryTest {
     }
     assertThat(letter("latin").value()).isEqualTo(latin);
     assertThat(header(letter("latin"), "x-dromedary-note")).isEqualTo("kept");
+    assertThat(header(letter("huge"), "x-dromedary-dead-code")).isEqualTo("request_too_large");
+    assertThat(header(letter("huge"), "x-dromedary-dead-reason")).contains("dromedary.limits.max-body-bytes");
+    assertThat(letter("huge").value()).as("its beginning").hasSizeLessThan(LONGEST);
     assertThat(letter("java").value()).isEqualTo(java.toByteArray());
     assertThat(header(letter("no-key"), "x-dromedary-dead-code")).isEqualTo("invalid_api_key");
     assertThat(in(REPLIES)).hasSize(1);

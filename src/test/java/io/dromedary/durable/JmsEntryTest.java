@@ -250,7 +250,7 @@ class JmsEntryTest {
     String requests = "amqp.requests";
     String dead = "amqp.dead";
     try (Gateway amqp = Gateway.with("openai", openai).set("dromedary.queues.jms.url", "amqp://127.0.0.1:" + port).set("dromedary.queues.jms.requests", requests).set("dromedary.queues.jms.dead-letters", dead)
-        .set("dromedary.queues.jms.project", "by-jms").set("dromedary.queues.retry-pause", "20ms").set("dromedary.queues.replay.every", "500ms").set("dromedary.cache.enabled", false)
+        .set("dromedary.queues.jms.project", "by-jms").set("camel.servlet.mapping.servlet-name", "second").set("camel.component.servlet.servlet-name", "second").set("dromedary.queues.retry-pause", "20ms").set("dromedary.queues.replay.every", "500ms").set("dromedary.cache.enabled", false)
         .set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0)
         .callers("projects: [{id: by-jms, keys: [{id: k, sha256: " + ApiKey.sha256Hex(KEY) + "}]}, {id: other, keys: [{id: k, sha256: " + ApiKey.sha256Hex(OTHER_KEY) + "}]}]").start()) {
       for (String protocol : new String[] {"amqp", "core"}) {

@@ -12,6 +12,7 @@ import io.dromedary.access.ApiKey;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
+import io.dromedary.testing.KafkaBroker;
 import io.dromedary.testing.Mood;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -40,7 +41,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 
 /** Requests by Kafka, against a real broker: replies, errors, dead letters, and what is delivered twice. */
 class KafkaEntryTest {
@@ -56,7 +56,7 @@ class KafkaEntryTest {
 
   private static final List<ConsumerRecord<byte[], byte[]>> CAME = new CopyOnWriteArrayList<>();
 
-  private static EmbeddedKafkaKraftBroker broker;
+  private static String brokers;
   private static FakeProvider openai;
   private static Gateway gateway;
   private static KafkaProducer<byte[], byte[]> producer;
@@ -65,10 +65,9 @@ class KafkaEntryTest {
 
   @BeforeAll
   static void start() {
-    broker = new EmbeddedKafkaKraftBroker(1, 4, REQUESTS, REPLIES, DEAD, ELSEWHERE);
-    broker.afterPropertiesSet();
+    brokers = KafkaBroker.with(4, REQUESTS, REPLIES, DEAD, ELSEWHERE);
     openai = FakeProvider.openai();
-    gateway = Gateway.with("openai", openai).set("dromedary.queues.kafka.brokers", broker.getBrokersAsString()).set("dromedary.queues.retry-pause", "20ms").set("dromedary.cache.enabled", false)
+    gateway = Gateway.with("openai", openai).set("dromedary.queues.kafka.brokers", brokers).set("dromedary.queues.kafka.session-timeout", "3s").set("dromedary.queues.retry-pause", "20ms").set("dromedary.cache.enabled", false)
         .set("dromedary.limits.max-body-bytes", LONGEST).set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0).callers("""
         projects:
           - id: by-kafka
@@ -81,7 +80,7 @@ class KafkaEntryTest {
             budgets: [{per: total, usd: 0.00000001}]
         """.formatted(ApiKey.sha256Hex(KEY), ApiKey.sha256Hex(SLOW_KEY), ApiKey.sha256Hex(POOR_KEY))).start();
     Properties settings = new Properties();
-    settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString());
+    settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers);
     settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
     producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
     reader = new Thread(KafkaEntryTest::read, "reader");
@@ -89,7 +88,7 @@ class KafkaEntryTest {
   }
 
   private static void read() {
-    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "test",
+    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers, ConsumerConfig.GROUP_ID_CONFIG, "test",
         ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       consumer.subscribe(List.of(REPLIES, DEAD, ELSEWHERE));
       while (reading) {
@@ -105,7 +104,6 @@ class KafkaEntryTest {
     reader.join(10_000);
     producer.close();
     openai.close();
-    broker.destroy();
   }
 
   @BeforeEach
@@ -337,7 +335,7 @@ class KafkaEntryTest {
     }
     await().atMost(Duration.ofSeconds(60)).until(() -> !in(REPLIES).isEmpty());
     // another member takes half of the partitions, reads, commits nothing and goes away again
-    try (KafkaConsumer<byte[], byte[]> other = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "dromedary",
+    try (KafkaConsumer<byte[], byte[]> other = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers, ConsumerConfig.GROUP_ID_CONFIG, "dromedary",
         ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false, ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName()), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       other.subscribe(List.of(REQUESTS));
       await().atMost(Duration.ofSeconds(60)).until(() -> {

@@ -94,6 +94,9 @@ public final class Bench {
       if (scenarios.contains("sink")) {
         new SinkBench(options, mock, report).run(state);
       }
+      if (scenarios.contains("redis")) {
+        new RedisBench(options, mock, report).run(state);
+      }
       if (scenarios.contains("queue")) {
         new QueueBench(options, mock, report).run(state);
       }

@@ -207,6 +207,22 @@ class JmsEntryTest {
 
   @Tag("F10")
   @Test
+  void whose_reply_address_is_gone_is_charged_once_and_ends_among_the_dead_letters() throws JMSException {
+    openai.mood(Mood.SLOW).delay(Duration.ofMillis(300));
+    try (JMSContext gone = core()) {
+      gone.createProducer().send(gone.createQueue(REQUESTS), ask(gone, gone.createTemporaryQueue(), "nobody waits", Gateway.request(MODEL, "to nobody")));
+      await().atMost(Duration.ofSeconds(30)).until(() -> openai.calls() == 1);
+    }
+    try (JMSContext jms = core()) {
+      Message letter = letter(jms);
+      assertThat(letter.getStringProperty("x_dromedary_dead_code")).isEqualTo("redelivered_too_often");
+      assertThat(letter.getJMSCorrelationID()).isEqualTo("nobody waits");
+      assertThat(openai.calls()).isEqualTo(1);
+    }
+  }
+
+  @Tag("F10")
+  @Test
   void a_dead_letter_that_may_work_now_is_put_back_and_answered_where_it_said() throws JMSException {
     try (JMSContext jms = core()) {
       Destination replies = jms.createQueue("my.replies");

@@ -66,6 +66,8 @@ class KafkaEntryTest {
   @BeforeAll
   static void start() {
     brokers = KafkaBroker.with(4, REQUESTS, REPLIES, DEAD, ELSEWHERE);
+    KafkaBroker.limit(REPLIES, 100_000);
+    KafkaBroker.limit(DEAD, 100_000);
     openai = FakeProvider.openai();
     gateway = Gateway.with("openai", openai).set("dromedary.queues.kafka.brokers", brokers).set("dromedary.queues.kafka.session-timeout", "3s").set("dromedary.queues.retry-pause", "20ms").set("dromedary.cache.enabled", false)
         .set("dromedary.limits.max-body-bytes", LONGEST).set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0).callers("""
@@ -241,6 +243,26 @@ class KafkaEntryTest {
     assertThat(header(letter("no-key"), "x-dromedary-dead-code")).isEqualTo("invalid_api_key");
     assertThat(in(REPLIES)).hasSize(1);
     assertThat(openai.calls()).isEqualTo(1);
+  }
+
+  @Tag("F10")
+  @Test
+  void what_is_too_long_for_the_topic_of_replies_or_dead_letters_is_a_short_dead_letter_and_the_consumer_lives_on() {
+    openai.says("long ".repeat(30_000));
+    send("long-reply", Gateway.request(MODEL, "say much"));
+    letter("long-reply");
+    openai.says(5);
+    assertThat(header(letter("long-reply"), "x-dromedary-dead-code")).isEqualTo("reply_too_large");
+    assertThat(header(letter("long-reply"), "x-dromedary-dead-replayable")).isEqualTo("true");
+    assertThat(json(letter("long-reply"))).isEqualTo(Gateway.request(MODEL, "say much"));
+    String endless = "k".repeat(90_000);
+    send(endless, "{".repeat(100_000).getBytes(UTF_8), "Authorization", "Bearer " + KEY, "Idempotency-Key", "i".repeat(90_000));
+    ConsumerRecord<byte[], byte[]> letter = one(DEAD, record -> endless.startsWith(key(record)));
+    assertThat(header(letter, "x-dromedary-dead-bytes")).isEqualTo("100000");
+    assertThat(letter.value()).hasSizeLessThan(70_000);
+    send("after-long", Gateway.request(MODEL, "it lives on"));
+    assertThat(header(reply("after-long"), "x-dromedary-status")).isEqualTo("200");
+    assertThat(openai.calls()).isEqualTo(2);
   }
 
   @Tag("F10")

@@ -26,6 +26,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Requests that carry an {@code Idempotency-Key} (M10): the bean of {@code idempotent} and {@code account}.
@@ -34,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * A stream is kept as the whole answer it added up to. {@code stream} and {@code stream_options} are how an answer is told, not what is asked: a duplicate may choose them anew.
  */
 public final class IdempotentRequests {
+  private static final Logger LOG = LoggerFactory.getLogger(IdempotentRequests.class);
   private static final String HEADER = "idempotency-key";
   private static final String JSON = "application/json";
   private static final Duration SOON = Duration.ofSeconds(1);
@@ -154,16 +157,22 @@ public final class IdempotentRequests {
     if (!turn.isFirst()) {
       return;
     }
-    if (thrown == null && bill != null && "ok".equals(bill.status()) && (answer instanceof ChatResponse || answer instanceof EmbeddingResponse || answer instanceof KeptResponse)) {
-      turn.ends(new Ending(turn.project, turn.key, request.id(), 200, JSON, pack(headers(request, bill), answer)));
-      return;
-    }
-    Problem why = thrown == null ? null : problem.apply(thrown);
-    if (why != null && isFinal(why.status())) {
-      turn.ends(new Ending(turn.project, turn.key, request.id(), why.status(), JSON, pack(headers(request, why), new KeptResponse(errorBody.apply(thrown), Usage.NONE))));
-    } else {
+    try {
+      turn.ends(ending(turn, request, answer, bill, thrown));
+    } catch (RuntimeException mistake) {
+      // the bill is settled all the same
+      LOG.error("the answer to request {} could not be kept for its idempotency key", request.id(), mistake);
       turn.ends(Ending.free(turn.project, turn.key, request.id()));
     }
+  }
+
+  private Ending ending(Turn turn, ModelRequest request, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
+    if (thrown == null && bill != null && "ok".equals(bill.status()) && (answer instanceof ChatResponse || answer instanceof EmbeddingResponse || answer instanceof KeptResponse)) {
+      return new Ending(turn.project, turn.key, request.id(), 200, JSON, pack(headers(request, bill), answer));
+    }
+    Problem why = thrown == null ? null : problem.apply(thrown);
+    return why != null && isFinal(why.status()) ? new Ending(turn.project, turn.key, request.id(), why.status(), JSON, pack(headers(request, why), new KeptResponse(errorBody.apply(thrown), Usage.NONE)))
+        : Ending.free(turn.project, turn.key, request.id());
   }
 
   private static boolean isFinal(int status) {

@@ -129,7 +129,7 @@ public final class Bench {
       long start = System.nanoTime();
       Child started = Child.gateway(options, Child.freePort(), environment(mock, state));
       gateway = started;
-      started.awaitReady("/health/readiness", Duration.ofSeconds(60));
+      started.awaitReady("/health/readiness", Duration.ofSeconds(180));
       double ready = (System.nanoTime() - start) / 1e9;
       Thread.sleep(3000);
       double idle = started.view.read().rssMib();

@@ -54,7 +54,7 @@ final class QueueBench {
         KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(Map.of(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ProducerConfig.LINGER_MS_CONFIG, 5), new ByteArraySerializer(), new ByteArraySerializer());
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "bench", ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
             "earliest"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-      gateway.awaitReady("/health/readiness", Duration.ofSeconds(60));
+      gateway.awaitReady("/health/readiness", Duration.ofSeconds(180));
       consumer.subscribe(List.of(REPLIES));
       round("warm", messages, producer, consumer);
       Report.header();

@@ -8,6 +8,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +28,7 @@ final class RedisBench {
   private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private int prompts;
   private int errors;
+  private String firstError = "";
 
   RedisBench(Options options, Child mock, Report report) {
     this.options = options;
@@ -41,6 +43,9 @@ final class RedisBench {
       Report.header();
       double before = median(one, CALLS);
       add("redis up", one, before);
+      if (errors > 0) {
+        throw new IOException("it fails with Redis up: " + firstError);
+      }
       redis.hold();
       median(one, FIRST);
       double held = median(one, CALLS);
@@ -63,7 +68,7 @@ final class RedisBench {
   }
 
   private void add(String what, Child gateway, double median) throws IOException {
-    report.add(new Report.Row(what, "gateway", 1_000 / median, median, Double.NaN, Double.NaN, CALLS, errors, Double.NaN, false, gateway.view.read().rssMib(), gateway.view.read().threads(), -1, ""));
+    report.add(new Report.Row(what, "gateway", 1_000 / median, median, Double.NaN, Double.NaN, CALLS, errors, Double.NaN, false, gateway.view.read().rssMib(), gateway.view.read().threads(), -1, firstError));
   }
 
   private Child start(Path parent, RedisServer redis) throws IOException, InterruptedException {
@@ -95,10 +100,11 @@ final class RedisBench {
   private String ask(Child gateway, String prompt) throws IOException, InterruptedException {
     ObjectNode body = Json.object().put("model", options.text("model"));
     body.putArray("messages").addObject().put("role", "user").put("content", prompt);
-    HttpResponse<byte[]> answer = http.send(HttpRequest.newBuilder(URI.create(gateway.baseUrl + "/v1/chat/completions")).header("content-type", "application/json").POST(HttpRequest.BodyPublishers.ofByteArray(Json.bytes(body))).build(),
+    HttpResponse<byte[]> answer = http.send(HttpRequest.newBuilder(URI.create(gateway.baseUrl + "/chat/completions")).header("content-type", "application/json").POST(HttpRequest.BodyPublishers.ofByteArray(Json.bytes(body))).build(),
         HttpResponse.BodyHandlers.ofByteArray());
     if (answer.statusCode() != 200) {
       errors++;
+      firstError = firstError.isEmpty() ? new String(answer.body(), StandardCharsets.UTF_8) : firstError;
     }
     return answer.headers().firstValue("x-dromedary-cache").orElse("");
   }

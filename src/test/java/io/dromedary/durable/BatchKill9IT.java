@@ -72,7 +72,8 @@ class BatchKill9IT {
         app.terminate();
         app.exit(Duration.ofSeconds(60));
       }
-      System.out.println("BatchKill9IT: " + LINES + " lines, " + openai.calls() + " calls, live heap MiB after each part " + Arrays.toString(heap) + ", ledger file MiB " + ledgerMiB() + ", input and results MiB " + (Files.size(inbox.resolve(".done/night.jsonl")) + Files.size(results) >> 20));
+      System.out.println("BatchKill9IT: " + LINES + " lines, " + openai.calls() + " calls, live heap MiB after each part " + Arrays.toString(heap) + ", ledger file MiB " + (Files.size(home.resolve("data/ledger.mv.db")) >> 20)
+          + ", input and results MiB " + (Files.size(inbox.resolve(".done/night.jsonl")) + Files.size(results) >> 20));
       assertThat(heap[KILLS] - heap[0]).as("its lines are not held: MiB %s", Arrays.toString(heap)).isLessThan(32);
       try (Stream<String> lines = Files.lines(results)) {
         assertThat(lines.map(BatchKill9IT::customId).toList()).isEqualTo(IntStream.rangeClosed(1, LINES).mapToObj(i -> "line-" + i).toList());
@@ -87,16 +88,8 @@ class BatchKill9IT {
         assertThat(ledger.number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'STARTED'")).isZero();
         assertThat(settled).as("paid once").isBetween((long) LINES, LINES + more);
         assertThat(settled + unknown).as("every call has its row").isGreaterThanOrEqualTo(openai.calls()).isLessThanOrEqualTo(LINES + (long) KILLS * PARALLEL);
-        if (LONG) {
-          ledger.compact();
-          System.out.println("BatchKill9IT: ledger file MiB without its free room " + ledgerMiB());
-        }
       }
     }
-  }
-
-  private long ledgerMiB() throws IOException {
-    return Files.size(home.resolve("data/ledger.mv.db")) >> 20;
   }
 
   /** MiB in use after a full collection. */

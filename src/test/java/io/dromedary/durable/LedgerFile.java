@@ -25,13 +25,6 @@ final class LedgerFile implements AutoCloseable {
     }
   }
 
-  /** Closes the file without the room in it that is free. */
-  void compact() throws SQLException {
-    try (Connection connection = store.dataSource().getConnection(); Statement statement = connection.createStatement()) {
-      statement.execute("SHUTDOWN COMPACT");
-    }
-  }
-
   /** The first row, by column. */
   Map<String, Object> row(String sql) throws SQLException {
     try (Connection connection = store.dataSource().getConnection(); Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(sql)) {

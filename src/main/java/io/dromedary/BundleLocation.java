@@ -36,6 +36,7 @@ public final class BundleLocation implements EnvironmentPostProcessor {
     if (hosted) {
       found.put(HOSTED, "true");
       found.put("dromedary.doors.enabled", "false");
+      found.put("dromedary.doors.path", "/dromedary");
     }
     sources.addLast(new MapPropertySource("dromedary-bundle", found));
     for (PropertySource<?> packed : packed()) {

@@ -66,6 +66,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
@@ -76,6 +77,7 @@ import org.springframework.core.env.Environment;
     "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
     "org.springframework.boot.actuate.autoconfigure.metrics.JvmMetricsAutoConfiguration",
 })
+@Conditional(HostedBeans.AtHome.class)
 @ConditionalOnProperty(name = "dromedary.enabled", matchIfMissing = true)
 @EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class, EmbeddedSettings.class})
 @Import({

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.dromedary.camel.BundleNames;
+import io.dromedary.camel.DoorComponent;
 import io.dromedary.camel.HostDoor;
 import io.dromedary.catalog.ConfigError;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.apache.camel.CamelContext;
 import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.spi.Resource;
@@ -25,6 +27,7 @@ import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.apache.camel.support.PluginHelper;
 import org.apache.camel.support.ResourceHelper;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
@@ -38,8 +41,12 @@ import org.springframework.core.env.Environment;
 class HostBundle {
   /** The servlet of our doors, beside whatever the host has. */
   static final String SERVLET = "Dromedary";
+  private static final String DOOR = "dromedary-door";
   private static final String ENDING = ".camel.yaml";
   private static final Set<String> VERBS = Set.of("get", "post", "put", "delete", "patch", "head");
+  private static final Pattern BEAN = Pattern.compile("\\$\\{bean:(\\w+)");
+  /** What Kamelets refer to; their files are read by Camel itself. */
+  private static final List<String> OF_KAMELETS = List.of("providerAccounts", "thoughtMemory", "sandbox", "miniLm");
   private static final YAMLMapper YAML = new YAMLMapper();
 
   private final String prefix;
@@ -49,12 +56,16 @@ class HostBundle {
   }
 
   @Bean
-  CamelContextConfiguration dromedaryRoutes(Environment environment, EmbeddedSettings settings) {
+  CamelContextConfiguration dromedaryRoutes(Environment environment, EmbeddedSettings settings, ApplicationContext beans) {
     String patterns = environment.getRequiredProperty("dromedary.bundle.routes");
     boolean doors = environment.getProperty("dromedary.doors.enabled", Boolean.class, false);
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
+        OF_KAMELETS.stream().filter(name -> beans.containsBean(BundleNames.hosted(name))).forEach(name -> context.getRegistry().bind(name, Object.class, () -> beans.getBean(BundleNames.hosted(name))));
+        if (doors) {
+          context.addComponent(DOOR, new DoorComponent());
+        }
         try {
           PluginHelper.getRoutesLoader(context).loadRoutes(bundle(context, patterns, settings, doors));
           context.addRoutes(new RouteBuilder() {
@@ -151,11 +162,18 @@ class HostBundle {
     return named;
   }
 
-  /** With the prefix on ids and on the endpoints that live in the JVM. */
+  /** With the prefix on ids and on the endpoints that live in the JVM, and with the names that our beans have here. */
   private JsonNode renamed(JsonNode node) {
     if (node instanceof ObjectNode object) {
       ObjectNode renamed = YAML.createObjectNode();
-      object.fields().forEachRemaining(field -> renamed.set(field.getKey(), field.getKey().equals("id") && field.getValue().isTextual() ? TextNode.valueOf(prefix + field.getValue().textValue()) : renamed(field.getValue())));
+      object.fields().forEachRemaining(field -> {
+        JsonNode value = field.getValue();
+        renamed.set(field.getKey(), !value.isTextual() ? renamed(value) : switch (field.getKey()) {
+          case "id" -> TextNode.valueOf(prefix + value.textValue());
+          case "ref" -> TextNode.valueOf(BundleNames.hosted(value.textValue()));
+          default -> renamed(value);
+        });
+      });
       return renamed;
     }
     if (node instanceof ArrayNode array) {
@@ -163,12 +181,20 @@ class HostBundle {
       array.forEach(child -> renamed.add(renamed(child)));
       return renamed;
     }
+    if (!node.isTextual()) {
+      return node;
+    }
+    String text = node.textValue();
     for (String scheme : new String[] {"direct:", "timer:"}) {
-      if (node.isTextual() && node.textValue().startsWith(scheme)) {
-        return TextNode.valueOf(scheme + prefix + node.textValue().substring(scheme.length()));
+      if (text.startsWith(scheme)) {
+        return TextNode.valueOf(scheme + prefix + text.substring(scheme.length()));
       }
     }
-    return node;
+    if (text.startsWith("bean:") || text.matches("#[A-Za-z]\\w*")) {
+      int name = text.startsWith("#") ? 1 : "bean:".length();
+      return TextNode.valueOf(text.substring(0, name) + BundleNames.hosted(text.substring(name)));
+    }
+    return text.contains("${bean:") ? TextNode.valueOf(BEAN.matcher(text).replaceAll(found -> "\\${bean:" + BundleNames.hosted(found.group(1)))) : node;
   }
 
   /** One route per operation, at our own servlet; those whose route was left out are left out too. */
@@ -190,7 +216,7 @@ class HostBundle {
 
   private JsonNode door(String id, String method, String path, String to) {
     ObjectNode item = YAML.createObjectNode();
-    ObjectNode from = item.putObject("route").put("id", id).put("routeConfigurationId", prefix + "inner").putObject("from").put("uri", "servlet://" + path);
+    ObjectNode from = item.putObject("route").put("id", id).put("routeConfigurationId", prefix + "inner").putObject("from").put("uri", DOOR + ":/" + path);
     from.putObject("parameters").put("servletName", SERVLET).put("httpMethodRestrict", method).put("httpBinding", "#dromedaryHttpBinding");
     from.putArray("steps").addObject().put("to", "direct:" + prefix + to.substring("direct:".length()));
     return item;

@@ -72,9 +72,17 @@ class QueueWiring {
     return new NoHeadersIn();
   }
 
+  /** In a wrapper, and for routes in Camel's registry: an executor among the beans would keep Spring Boot from making its own in another application. */
+  record QueueThreads(ExecutorService threads) implements AutoCloseable {
+    @Override
+    public void close() {
+      threads.shutdown();
+    }
+  }
+
   /** Threads for messages under way, made as needed and gone a minute later. */
-  @Bean(destroyMethod = "shutdown")
-  ExecutorService queueThreads(QueueSettings settings) {
+  @Bean
+  QueueThreads queueWorkers(QueueSettings settings) {
     AtomicInteger number = new AtomicInteger();
     ThreadPoolExecutor threads = new ThreadPoolExecutor(settings.threads(), settings.threads(), 60, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
       Thread thread = new Thread(work, "queue-" + number.incrementAndGet());
@@ -82,7 +90,7 @@ class QueueWiring {
       return thread;
     });
     threads.allowCoreThreadTimeOut(true);
-    return threads;
+    return new QueueThreads(threads);
   }
 
   @Bean
@@ -91,7 +99,7 @@ class QueueWiring {
   }
 
   @Bean
-  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters, Readiness readiness, BundleNames names) {
+  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters, Readiness readiness, BundleNames names, QueueThreads workers) {
     boolean on = settings.kafka().on() || settings.jms().on();
     if (on) {
       // Camel only warns of what is thrown below: a gateway that does not take from its queues must not seem ready
@@ -100,6 +108,7 @@ class QueueWiring {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
+        context.getRegistry().bind(names.bean("queueThreads"), workers.threads());
         // The templates are loaded after this.
       }
 
@@ -139,7 +148,7 @@ class QueueWiring {
   private static void takeFromJms(CamelContext context, BundleNames names, QueueSettings.Jms jms, DeadLetters letters) throws Exception {
     TemplatedRouteBuilder.builder(context, names.id("take-from-jms")).routeId(names.id("take-from-jms"))
         .parameter("requests", jms.requests()).parameter("replies", jms.replies().isBlank() ? jms.deadLetters() : jms.replies()).parameter("deadLetters", jms.deadLetters()).parameter("consumers", jms.consumers()).add();
-    ConnectionFactory connections = context.getRegistry().lookupByNameAndType("queueConnections", ConnectionFactory.class);
+    ConnectionFactory connections = context.getRegistry().lookupByNameAndType(names.bean("queueConnections"), ConnectionFactory.class);
     letters.add(new JmsDeadLetters(connections, jms.requests(), jms.deadLetters(), !jms.replies().isBlank()));
     LOG.info("requests are taken from JMS queue {}", jms.requests());
   }

@@ -174,7 +174,7 @@ class RouteReloadTest {
               steps:
                 - to:
                     description: Keep it
-                    uri: seda:greetings?size=10&discardWhenFull=true
+                    uri: log:greetings
         - route:
             id: show-remembered
             routeConfigurationId: door

@@ -3,6 +3,7 @@ package io.dromedary;
 import io.dromedary.camel.RouteReload;
 import io.dromedary.camel.SwitchableDirect;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.apache.camel.model.ModelCamelContext;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnExpression;
@@ -26,6 +27,7 @@ class RouteReloading {
   RouteReload routeReload(ObjectProvider<ModelCamelContext> context, SwitchableDirect direct, DromedarySettings settings, Environment environment) {
     String pattern = environment.getRequiredProperty("dromedary.bundle.routes");
     Path directory = Path.of(pattern.substring("file:".length(), pattern.lastIndexOf('/')));
-    return new RouteReload(context::getObject, direct, directory, settings.timeouts().request().plus(settings.timeouts().drain()));
+    Path kamelets = Stream.of(environment.getProperty("camel.component.kamelet.location", "").split(",")).map(String::strip).filter(place -> place.startsWith("file:")).map(place -> Path.of(place.substring("file:".length()))).findFirst().orElse(null);
+    return new RouteReload(context::getObject, direct, directory, kamelets, settings.timeouts().request().plus(settings.timeouts().drain()));
   }
 }

@@ -76,19 +76,20 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
     return all.toByteArray();
   }
 
-  public static Map<String, String> read(Path directory) throws IOException {
+  /** The files of that ending, by name. */
+  public static Map<String, String> read(Path directory, String ending) throws IOException {
     Map<String, String> texts = new TreeMap<>();
-    for (Path file : files(directory)) {
+    for (Path file : files(directory, ending)) {
       texts.put(file.getFileName().toString(), Files.readString(file));
     }
     return texts;
   }
 
   /** Another number when a file was changed, added or taken away; 0 while the directory cannot be read. */
-  public static long stamp(Path directory) {
+  public static long stamp(Path directory, String ending) {
     try {
       long stamp = 1;
-      for (Path file : files(directory)) {
+      for (Path file : files(directory, ending)) {
         stamp = stamp * 31 + file.getFileName().hashCode();
         stamp = stamp * 31 + Files.getLastModifiedTime(file).toMillis();
         stamp = stamp * 31 + Files.size(file);
@@ -99,9 +100,9 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
     }
   }
 
-  private static List<Path> files(Path directory) throws IOException {
+  private static List<Path> files(Path directory, String ending) throws IOException {
     try (Stream<Path> all = Files.list(directory)) {
-      return all.filter(file -> file.getFileName().toString().endsWith(ENDING) && Files.isRegularFile(file)).sorted().toList();
+      return all.filter(file -> file.getFileName().toString().endsWith(ending) && Files.isRegularFile(file)).sorted().toList();
     }
   }
 

@@ -53,7 +53,38 @@ class RouteReloadTest {
                       expression: %s
       """;
 
+  private static final String POLITE = """
+      # Asks Kamelets that are ours.
+      - route:
+          id: polite
+          description: Is polite
+          from:
+            uri: direct:polite
+            steps:
+              - to:
+                  description: Say it
+                  uri: kamelet:polite-action
+      """;
+  private static final String KAMELET = """
+      apiVersion: camel.apache.org/v1
+      kind: Kamelet
+      metadata:
+        name: %s
+        labels:
+          camel.apache.org/kamelet.type: action
+      spec:
+        definition:
+          title: Ours
+          description: Ours
+        template:
+          from:
+            uri: kamelet:source
+            steps:
+              - %s
+      """;
+
   @TempDir static Path bundle;
+  private static Path kamelets;
   private static Path routes;
   private static FakeProvider openai;
   private static Gateway gateway;
@@ -68,10 +99,16 @@ class RouteReloadTest {
           - {in: 0, out: 0, source: ours, from: 2026-01-01}
           quality: 0.5
           latency_ms: 1
+        - id: camel/polite
+          prices:
+          - {in: 0, out: 0, source: ours, from: 2026-01-01}
+          quality: 0.5
+          latency_ms: 1
         """);
+    kamelets = Files.createDirectory(bundle.resolve("kamelets"));
     restore();
     openai = FakeProvider.speaking("openai", 0);
-    gateway = Gateway.with("openai", openai).set("dromedary.cache.enabled", false).set("dromedary.config.dir", config).set("dromedary.bundle.routes", "file:" + routes + "/*.camel.yaml").set("dromedary.config.watch-every-ms", 200).start();
+    gateway = Gateway.with("openai", openai).set("dromedary.cache.enabled", false).set("dromedary.config.dir", config).set("dromedary.bundle.routes", "file:" + routes + "/*.camel.yaml").set("camel.component.kamelet.location", "file:" + kamelets + ",classpath:kamelets").set("dromedary.config.watch-every-ms", 200).start();
   }
 
   @AfterAll
@@ -87,7 +124,10 @@ class RouteReloadTest {
   }
 
   private static void restore() throws IOException {
-    Set<String> ours = Set.of("greeter.camel.yaml");
+    kamelet("polite-action", "to: kamelet:manners-action");
+    kamelet("manners-action", "setBody: {simple: Please}");
+    write("polite.camel.yaml", POLITE);
+    Set<String> ours = Set.of("greeter.camel.yaml", "polite.camel.yaml");
     try (Stream<Path> there = Files.list(routes); Stream<Path> home = Files.list(HOME)) {
       List<String> names = home.map(file -> file.getFileName().toString()).toList();
       for (Path file : there.toList()) {
@@ -105,12 +145,20 @@ class RouteReloadTest {
 
   /** Whole, as editors and deployments do it; left alone when it says that already. */
   private static void write(String file, String text) {
+    write(routes, file, text);
+  }
+
+  private static void kamelet(String name, String step) {
+    write(kamelets, name + ".kamelet.yaml", KAMELET.formatted(name, step));
+  }
+
+  private static void write(Path directory, String file, String text) {
     try {
-      Path target = routes.resolve(file);
+      Path target = directory.resolve(file);
       if (Files.exists(target) && Files.readString(target).equals(text)) {
         return;
       }
-      Path fresh = routes.resolve(file + ".new");
+      Path fresh = directory.resolve(file + ".new");
       Files.writeString(fresh, text, UTF_8);
       Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
@@ -155,6 +203,20 @@ class RouteReloadTest {
   }
 
   @Test
+  void a_changed_kamelet_is_used_by_all_that_used_the_old_one() {
+    assertThat(gateway.chat("camel/polite", "Hi").content()).isEqualTo("Please");
+    kamelet("manners-action", "setBody: {simple: Thank you}");
+    assertThat(reload().json().path("changed")).hasSize(1);
+    assertThat(gateway.chat("camel/polite", "Hi").content()).as("through another Kamelet").isEqualTo("Thank you");
+
+    kamelet("manners-action", "setBdy: {simple: Oops}");
+    Answer refused = reload();
+    assertThat(refused.status()).isEqualTo(422);
+    assertThat(refused.text()).contains("kamelets/manners-action.kamelet.yaml:15", "setBdy");
+    assertThat(gateway.chat("camel/polite", "Hi").content()).isEqualTo("Thank you");
+  }
+
+  @Test
   void a_step_a_route_and_a_door_are_added_and_taken_away() throws IOException {
     write("greeter.camel.yaml", GREETER.formatted("Good morning").replace("steps:\n", "steps:\n        - to:\n            description: Remember it\n            uri: direct:remember\n"));
     assertThat(reload().status()).as("nobody is at direct:remember yet").isEqualTo(422);
@@ -183,10 +245,9 @@ class RouteReloadTest {
               steps:
                 - process:
                     ref: ingress
-                - setBody:
-                    expression:
-                      constant:
-                        expression: '{"greetings": 1}'
+                - bean:
+                    ref: configReload
+                    method: show
                 - bean:
                     ref: replies
                     method: json(${body}, ${variable.requestId})
@@ -194,12 +255,12 @@ class RouteReloadTest {
     Answer both = reload();
     assertThat(both.status()).as(both.text()).isEqualTo(200);
     assertThat(gateway.chat("camel/greeter", "Hi").content()).isEqualTo("Good morning");
-    assertThat(gateway.get("/v1/remembered").text()).contains("greetings");
+    assertThat(gateway.get("/v1/remembered").text()).contains("generation");
     assertThat(ids()).anyMatch(id -> id.startsWith("remember~"));
     restore();
     assertThat(reload().status()).isEqualTo(200);
     await().atMost(Duration.ofSeconds(20)).until(() -> gateway.get("/v1/remembered").status() == 404);
-    assertThat(ids()).noneMatch(id -> id.contains("remember"));
+    await().atMost(Duration.ofSeconds(20)).until(() -> ids().stream().noneMatch(id -> id.contains("remember")));
   }
 
   @ParameterizedTest
@@ -234,11 +295,11 @@ class RouteReloadTest {
     AtomicInteger asked = new AtomicInteger();
     Queue<String> failures = new ConcurrentLinkedQueue<>();
     List<Thread> load = new ArrayList<>();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
       int who = i;
       Thread thread = new Thread(() -> {
         while (!over.get()) {
-          Answer answer = who == 2 ? gateway.post("/v1/chat/completions", Gateway.request("openai/gpt-4o", "Hi").put("stream", true)) : gateway.chat(who == 1 ? "camel/greeter" : "auto", "What is the capital of France?");
+          Answer answer = who == 2 ? gateway.post("/v1/chat/completions", Gateway.request("openai/gpt-4o", "Hi").put("stream", true)) : gateway.chat(who == 1 ? "camel/greeter" : who == 3 ? "camel/polite" : "auto", "What is the capital of France?");
           asked.incrementAndGet();
           if (answer.status() != 200 || who == 2 && !answer.text().contains("[DONE]")) {
             failures.add(answer.status() + " " + answer.text());
@@ -260,6 +321,9 @@ class RouteReloadTest {
           write(file, home(file).replaceFirst("(?m)^    description: .*$", "    description: Version " + i));
         }
         write("greeter.camel.yaml", GREETER.formatted("Greeting " + i));
+        if (i % 4 == 0) {
+          kamelet("manners-action", "setBody: {simple: Manners " + i + "}");
+        }
         Answer answer = reload();
         assertThat(answer.status()).as(answer.text()).isEqualTo(200);
         if (i % 5 == 0) {
@@ -275,6 +339,7 @@ class RouteReloadTest {
     assertThat(failures).isEmpty();
     assertThat(asked.get()).as("requests meanwhile").isGreaterThan(50);
     await().atMost(Duration.ofSeconds(30)).until(() -> gateway.bean(RouteReload.class).leaving() == 0);
+    assertThat(gateway.bean(CamelContext.class).getRoutes()).as("and of each Kamelet").filteredOn(route -> route.getRouteId().startsWith("manners-action")).hasSize(1);
     assertThat(ids().stream().map(id -> id.replaceFirst("~.*", ""))).as("one version of each route is left").doesNotHaveDuplicates();
   }
 }

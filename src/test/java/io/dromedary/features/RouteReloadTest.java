@@ -289,7 +289,7 @@ class RouteReloadTest {
 
   @Test
   void reloads_of_the_routes_that_all_requests_take_disturb_none() throws Exception {
-    int rounds = Integer.getInteger("dromedary.reloads", 40);
+    int rounds = Integer.getInteger("dromedary.reloads", 24);
     List<String> busy = List.of("chat.camel.yaml", "ask-candidates.camel.yaml", "providers.camel.yaml", "route-by-tier.camel.yaml", "account.camel.yaml", "recall-answer.camel.yaml", "reply.camel.yaml", "identify-caller.camel.yaml");
     AtomicBoolean over = new AtomicBoolean();
     AtomicInteger asked = new AtomicInteger();

@@ -166,7 +166,7 @@ class HostBundle {
   private JsonNode renamed(JsonNode node) {
     if (node instanceof ObjectNode object) {
       ObjectNode renamed = YAML.createObjectNode();
-      object.fields().forEachRemaining(field -> {
+      object.properties().forEach(field -> {
         JsonNode value = field.getValue();
         renamed.set(field.getKey(), !value.isTextual() ? renamed(value) : switch (field.getKey()) {
           case "id" -> TextNode.valueOf(prefix + value.textValue());
@@ -200,7 +200,7 @@ class HostBundle {
   /** One route per operation, at our own servlet; those whose route was left out are left out too. */
   private List<JsonNode> doors(ObjectNode rest, Set<String> there, List<String> closed) {
     List<JsonNode> routes = new ArrayList<>();
-    rest.fields().forEachRemaining(verb -> {
+    rest.properties().forEach(verb -> {
       if (VERBS.contains(verb.getKey())) {
         for (JsonNode operation : verb.getValue()) {
           String path = (rest.path("path").asText() + operation.path("path").asText()).replaceAll("/+", "/");

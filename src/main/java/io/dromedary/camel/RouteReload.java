@@ -71,6 +71,8 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
   /** Kamelet to the id that its version in force has in the context. */
   private final Map<String, String> loaded = new HashMap<>();
   private @Nullable RouteFiles inForce;
+  /** Why the routes cannot be exchanged, null if they can. */
+  private @Nullable String fixed;
   private int generation = 1;
   /** Route to the id that its version in force has in the context. */
   private final Map<String, String> running = new HashMap<>();
@@ -108,7 +110,14 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
     templates = kamelets == null || !Files.isDirectory(kamelets) ? Map.of() : RouteFiles.read(kamelets, KAMELET);
     if (inForce == null) {
       templatesInForce = templates;
-      inForce = RouteFiles.parse(file(), texts, null);
+      try {
+        inForce = RouteFiles.parse(file(), texts, null, null);
+      } catch (ConfigError e) {
+        // Camel, which reads them too, may take what cannot be exchanged later, such as a route without an id
+        LOG.warn("the routes will not be reloaded: {}", e.getMessage());
+        inForce = new RouteFiles(file(), texts, List.of());
+        fixed = e.getMessage();
+      }
     }
     Map<String, String> all = new LinkedHashMap<>(texts);
     all.putAll(templates);
@@ -127,7 +136,10 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
     if (texts.equals(old.texts()) && templates.equals(templatesInForce)) {
       return () -> { };
     }
-    RouteFiles fresh = RouteFiles.parse(file(), texts, old);
+    if (fixed != null) {
+      throw new ConfigError(file() + ": routes have changed, but cannot be exchanged while the gateway runs, since at its start " + fixed);
+    }
+    RouteFiles fresh = RouteFiles.parse(file(), texts, old, this::beginsElsewhere);
     Change change = old.to(fresh);
     if (!change.others().isEmpty()) {
       Item other = change.others().get(0);
@@ -181,6 +193,14 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
         }
       }
     }
+  }
+
+  /** Routes from Java. */
+  private boolean beginsElsewhere(String target) {
+    Set<String> ours = new HashSet<>();
+    Objects.requireNonNull(inForce).items().stream().filter(Item::isRoute).forEach(item -> ours.add(running.getOrDefault(item.id(), item.id())));
+    String uri = target.replaceFirst(":", "://");
+    return camel.get().getRoutes().stream().anyMatch(route -> route.getEndpoint().getEndpointUri().equals(uri) && !ours.contains(route.getRouteId()) && route.getRouteId().indexOf('~') < 0);
   }
 
   /** Those that routes use and that are not what they were, or use such a one. */

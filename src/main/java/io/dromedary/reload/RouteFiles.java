@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -110,9 +111,10 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
    * Takes them apart.
    *
    * @param known those of before: files that have not changed are not read again
+   * @param elsewhere whether something that is not in these files begins there; null where that is not known yet, and targets are not looked for
    * @throws ConfigError naming file and line of the first thing that is not as it must be
    */
-  public static RouteFiles parse(String folder, Map<String, String> texts, @Nullable RouteFiles known) {
+  public static RouteFiles parse(String folder, Map<String, String> texts, @Nullable RouteFiles known, @Nullable Predicate<String> elsewhere) {
     List<Item> items = new ArrayList<>();
     texts.forEach((file, text) -> {
       if (known != null && text.equals(known.texts.get(file))) {
@@ -140,11 +142,11 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
       }
     });
     RouteFiles files = new RouteFiles(folder, texts, List.copyOf(items));
-    files.fitTogether();
+    files.fitTogether(elsewhere);
     return files;
   }
 
-  private void fitTogether() {
+  private void fitTogether(@Nullable Predicate<String> elsewhere) {
     Map<String, Item> ids = new HashMap<>();
     Map<String, Item> beginnings = new HashMap<>();
     for (Item item : items) {
@@ -164,9 +166,12 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
         }
       }
     }
+    if (elsewhere == null) {
+      return;
+    }
     for (Item item : items) {
       for (String target : targets(item.definition(), new TreeSet<>())) {
-        if (!beginnings.containsKey(target)) {
+        if (!beginnings.containsKey(target) && !elsewhere.test(target)) {
           throw new ConfigError(folder + "/" + item.file() + ":" + line(item.file(), Pattern.compile(Pattern.quote(target) + "\\b")) + ": no route begins at " + target);
         }
       }

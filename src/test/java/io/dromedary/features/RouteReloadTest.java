@@ -25,6 +25,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Route;
+import org.apache.camel.builder.RouteBuilder;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -200,6 +201,19 @@ class RouteReloadTest {
   void a_changed_file_comes_into_force_by_itself() {
     write("greeter.camel.yaml", GREETER.formatted("Good night"));
     await().atMost(Duration.ofSeconds(20)).until(() -> gateway.chat("camel/greeter", "Hi").content().equals("Good night"));
+  }
+
+  @Test
+  void a_changed_route_may_call_one_that_java_added() throws Exception {
+    gateway.bean(CamelContext.class).addRoutes(new RouteBuilder() {
+      @Override
+      public void configure() {
+        from("direct:of-java").setBody(constant("From Java"));
+      }
+    });
+    write("greeter.camel.yaml", GREETER.formatted("Good morning") + "        - to:\n            description: Java has the word\n            uri: direct:of-java\n");
+    assertThat(reload().json().path("changed")).hasSize(1);
+    assertThat(gateway.chat("camel/greeter", "Hi").content()).isEqualTo("From Java");
   }
 
   @Test

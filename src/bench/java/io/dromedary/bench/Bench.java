@@ -100,6 +100,9 @@ public final class Bench {
       if (scenarios.contains("queue")) {
         new QueueBench(options, mock, report).run(state);
       }
+      if (scenarios.contains("soak")) {
+        new SoakBench(options, mock, report).run(state);
+      }
       if (scenarios.contains("kill")) {
         new KillBench(options, mock, report).run(state);
       }

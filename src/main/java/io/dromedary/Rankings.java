@@ -1,12 +1,10 @@
 package io.dromedary;
 
 import io.dromedary.camel.EndpointModels;
-import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.catalog.Tariff;
-import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
@@ -87,20 +85,7 @@ class Rankings {
   /** What ranking and constraints take for the quality of a model's answer to a request. */
   @Bean
   ExpectedQuality expectedQuality(LearnedScorer trained, QualityEstimates learned) {
-    ExpectedQuality untaught = new TrainedQuality(trained);
-    return new ExpectedQuality() {
-      @Override
-      public OfModel at(ChatRequest request, @Nullable Complexity complexity) {
-        return at(request, complexity, Topic.NONE);
-      }
-
-      @Override
-      public OfModel at(ChatRequest request, @Nullable Complexity complexity, Topic topic) {
-        OfModel prior = untaught.at(request, complexity, topic);
-        String tier = complexity == null ? "" : complexity.tier().name();
-        return model -> learned.expected(model.id(), prior.of(model), topic.task(), tier);
-      }
-    };
+    return new TrainedQuality(trained).with(learned);
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */

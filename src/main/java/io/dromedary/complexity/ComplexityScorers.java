@@ -91,13 +91,13 @@ public final class ComplexityScorers {
     }
     Map<String, Object> signals = new LinkedHashMap<>(complexity.signals());
     signals.put("tier_raised_by", word);
-    return new Complexity(complexity.score(), byWords.tier(), complexity.scorer(), signals);
+    return complexity.at(byWords.tier()).told(signals);
   }
 
   private static Complexity told(Complexity complexity, Map<String, Object> more) {
     Map<String, Object> signals = new LinkedHashMap<>(complexity.signals());
     signals.putAll(more);
-    return new Complexity(complexity.score(), complexity.tier(), complexity.scorer(), signals);
+    return complexity.told(signals);
   }
 
   private static Complexity fallback(ChatRequest request, String kind, String why) {

@@ -28,7 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.apache.camel.CamelContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -72,8 +72,8 @@ class Rankings {
 
   @Bean
   ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, LearnedScorer learned, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
-    BooleanSupplier asConfigured = flags.everywhere(Trials.SCORER);
-    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
+    Predicate<String> asConfigured = flags.forProject(Trials.SCORER);
+    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), (String project) -> asConfigured.test(project) ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean

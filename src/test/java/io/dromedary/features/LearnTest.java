@@ -302,7 +302,7 @@ class LearnTest {
   @CsvSource(delimiter = '|', textBlock = """
       {'name': 'telepathy', 'enabled': true} | name | there are scorer, cost-events, learning, exploration, semantic-cache, experiments
       {'name': 'scorer', 'enabled': 'yes'} | enabled | must be true or false
-      {'name': 'scorer', 'enabled': true, 'percentage': 50} | percentage | on or off for all
+      {'name': 'learning', 'enabled': true, 'percentage': 50} | percentage | on or off for all
       {'name': 'exploration', 'enabled': true, 'percentage': 101} | percentage | from 0 to 100
       {'name': 'exploration', 'enabled': true, 'colour': 1} | colour | name, enabled, percentage, reset
       """)

@@ -41,7 +41,7 @@ final class Conversation {
         latestSeen = true;
         continue;
       }
-      sum += weight * scorer.score(alone(request, message)).score();
+      sum += weight * scorer.scoreEarlier(alone(request, message));
       weights += weight;
       weight *= FADES;
       turns++;

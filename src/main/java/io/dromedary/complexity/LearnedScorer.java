@@ -136,8 +136,21 @@ public final class LearnedScorer implements ComplexityScorer {
     return model == null ? null : model.quality();
   }
 
+  /** By its words alone, so that a conversation waits for one vector and no more. */
+  @Override
+  public double scoreEarlier(ChatRequest turn) {
+    return model().score(new PromptReading(Turn.of(turn).text()));
+  }
+
   private float @Nullable [] vector(String text) {
-    return vectors == SentenceVectors.NONE || !model().readsVectors() || text.isBlank() ? null : vectors.of(text);
+    if (vectors == SentenceVectors.NONE || !model().readsVectors() || text.isBlank()) {
+      return null;
+    }
+    try {
+      return vectors.of(text);
+    } catch (RuntimeException | LinkageError broken) {
+      return null; // the words alone will do
+    }
   }
 
   private LearnedModel model() {

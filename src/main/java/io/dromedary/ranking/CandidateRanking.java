@@ -533,6 +533,8 @@ public final class CandidateRanking {
     final Map<String, Integer> untold = new LinkedHashMap<>(0);
     /** Whose turn it is to be added: the chain's, then that of each of the request's {@code models}, as OpenRouter tries providers model by model. */
     int group;
+    /** Those of the chain that the request names in its {@code models} as well. */
+    final Set<String> namedToo = new HashSet<>(0);
     /** How many of the chain a preference may sort; the models after them are fallbacks and stay behind. */
     int sorted = Integer.MAX_VALUE;
 
@@ -558,6 +560,8 @@ public final class CandidateRanking {
     void add(Model model, String why) {
       if (!chain.containsKey(model.id())) {
         chain.put(model.id(), entry(model, why));
+      } else if (group > 0) {
+        namedToo.add(model.id());
       }
     }
 
@@ -794,7 +798,7 @@ public final class CandidateRanking {
           Entry entry = each.next();
           if (entry.quality() <= best) {
             each.remove();
-            drop(entry.model().id(), "no rung: one before it is as good");
+            leave(entry, wished, "no rung: one before it is as good");
           } else {
             best = entry.quality();
           }
@@ -803,7 +807,7 @@ public final class CandidateRanking {
         while (rungs.size() > most) {
           // the first and the best stay, of those between the ones nearest to another go
           Entry gone = rungs.remove(most == 1 ? 1 : rungs.size() - 2);
-          drop(gone.model().id(), "beyond max-rungs = " + most);
+          leave(gone, wished, "beyond max-rungs = " + most);
         }
       }
       rungs.addAll(preferred(wished, true));
@@ -830,6 +834,15 @@ public final class CandidateRanking {
       }
       more.put("cascade_name", options.cascade().isEmpty() ? Choosing.DEFAULT_CASCADE : options.cascade());
       return new Candidates(ranked, new Decision(request.model(), "cascade", complexity, reason + "; cheap first", dropped(), occasion.topic(), more));
+    }
+
+    /** No rung by what it costs and is worth; one that the request names is asked all the same, after the others. */
+    private void leave(Entry entry, List<Entry> wished, String why) {
+      if (namedToo.contains(entry.model().id())) {
+        wished.add(entry);
+      } else {
+        drop(entry.model().id(), why);
+      }
     }
 
     /** Keeps a conversation with its model unless a harder turn wants a better one, or, where the settings allow it, another is cheaper though the kept prompt is lost. */

@@ -391,18 +391,19 @@ public final class LearnedModel {
     return formed;
   }
 
+  /** A loop of its own, so that it is compiled to vector instructions wherever it is called from. */
+  private static void addFour(float[] topic, float[] table, int first, int second, int third, int fourth) {
+    for (int j = 0; j < DIMS; j++) {
+      topic[j] = topic[j] + table[first + j] + table[second + j] + table[third + j] + table[fourth + j];
+    }
+  }
+
   /** Four rows at a time, each sum in the order of the text: half the time, and not a bit of difference. */
   private void add(float[] topic, int[] buckets, int count) {
     float[] table = rows;
     int i = 0;
     for (; i + 3 < count; i += 4) {
-      int first = buckets[i] * DIMS;
-      int second = buckets[i + 1] * DIMS;
-      int third = buckets[i + 2] * DIMS;
-      int fourth = buckets[i + 3] * DIMS;
-      for (int j = 0; j < DIMS; j++) {
-        topic[j] = topic[j] + table[first + j] + table[second + j] + table[third + j] + table[fourth + j];
-      }
+      addFour(topic, table, buckets[i] * DIMS, buckets[i + 1] * DIMS, buckets[i + 2] * DIMS, buckets[i + 3] * DIMS);
     }
     for (; i < count; i++) {
       int row = buckets[i] * DIMS;

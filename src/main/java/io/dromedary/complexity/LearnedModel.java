@@ -231,6 +231,16 @@ public final class LearnedModel {
     return reading.closed ? (with ? closedSemantic : closed).at(raw) : (with ? openSemantic : open).at(raw);
   }
 
+  /** The same for a lettered question whose {@link #place} is known: the greater part of the work. */
+  double score(PromptReading reading, float @Nullable [] vector, float[] place) {
+    if (!reading.closed) {
+      return score(reading, vector);
+    }
+    boolean with = vector != null && semantic != null;
+    double raw = learned(reading, place) + (with ? part(Member.SEMANTIC, semantic(reading, vector)) : 0);
+    return (with ? closedSemantic : closed).at(raw);
+  }
+
   /** Whether it can make use of a sentence vector. */
   public boolean readsVectors() {
     return semantic != null;
@@ -247,7 +257,10 @@ public final class LearnedModel {
   }
 
   double learned(PromptReading reading) {
-    float[] place = place(reading);
+    return learned(reading, place(reading));
+  }
+
+  private double learned(PromptReading reading, float[] place) {
     return part(Member.LINEAR, linear(reading)) + part(Member.LANDMARKS, landmarks.of(place)) + part(Member.FOREST, forest.of(place));
   }
 
@@ -367,16 +380,32 @@ public final class LearnedModel {
 
   /** The place, then the prompt's form. */
   float[] formedPlace(PromptReading reading) {
-    float[] formed = Arrays.copyOf(place(reading), QualityModel.WIDTH);
+    return formed(place(reading), reading);
+  }
+
+  float[] formed(float[] place, PromptReading reading) {
+    float[] formed = Arrays.copyOf(place, QualityModel.WIDTH);
     for (int i = WIDTH; i < formed.length; i++) {
       formed[i] = FORM_REACH * reading.form[i - WIDTH];
     }
     return formed;
   }
 
+  /** A loop of its own, so that it is compiled to vector instructions wherever it is called from. */
+  private static void addFour(float[] topic, float[] table, int first, int second, int third, int fourth) {
+    for (int j = 0; j < DIMS; j++) {
+      topic[j] = topic[j] + table[first + j] + table[second + j] + table[third + j] + table[fourth + j];
+    }
+  }
+
+  /** Four rows at a time, each sum in the order of the text: half the time, and not a bit of difference. */
   private void add(float[] topic, int[] buckets, int count) {
     float[] table = rows;
-    for (int i = 0; i < count; i++) {
+    int i = 0;
+    for (; i + 3 < count; i += 4) {
+      addFour(topic, table, buckets[i] * DIMS, buckets[i + 1] * DIMS, buckets[i + 2] * DIMS, buckets[i + 3] * DIMS);
+    }
+    for (; i < count; i++) {
       int row = buckets[i] * DIMS;
       for (int j = 0; j < DIMS; j++) {
         topic[j] += table[row + j];

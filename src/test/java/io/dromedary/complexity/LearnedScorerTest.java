@@ -179,6 +179,45 @@ class LearnedScorerTest {
   }
 
   @Test
+  void a_vector_that_fails_costs_nothing_and_a_conversation_waits_for_one_alone() {
+    LearnedScorer words = LearnedScorer.of(RouterTraining.train(several(), 3).model());
+    ComplexityScorers failing = new ComplexityScorers(List.of(words.with(text -> {
+      throw new IllegalStateException("broken");
+    })), () -> "learned");
+    assertThat(failing.score(asking("auto", LETTERED)).scorer()).isEqualTo("learned");
+    assertThat(failing.score(asking("auto", LETTERED)).score()).isEqualTo(words.score(LETTERED));
+    List<String> asked = new ArrayList<>();
+    ChatRequest conversation = asking("auto", "Name a colour of the flag number 12?");
+    for (String turn : List.of("Blue.", LETTERED, "C.", "What is the integral of the polynomial x^12?")) {
+      conversation.messages().addObject().put("role", asked.size() % 2 == 0 ? "assistant" : "user").put("content", turn);
+      asked.add(turn);
+    }
+    asked.clear();
+    Complexity mixed = new ComplexityScorers(List.of(words.with(text -> {
+      asked.add(text);
+      return vector(true);
+    })), () -> "learned").score(conversation);
+    assertThat(mixed.signals()).containsEntry("earlier_turns", 2);
+    assertThat(asked).containsExactly("What is the integral of the polynomial x^12?");
+  }
+
+  @Test
+  void what_a_request_was_read_for_its_score_is_not_read_again_for_the_quality_of_its_answers() {
+    ComplexityScorers scorers = new ComplexityScorers(List.of(SHIPPED), () -> "learned");
+    for (String prompt : List.of(LETTERED, "How many apples are left if Tom had 12 and ate 5?", "", "Write a poem", "\ud800\n\u0e01\u4e2d")) {
+      ChatRequest request = asking("auto", prompt);
+      Complexity complexity = scorers.score(request);
+      assertThat(complexity.reading()).isNotNull();
+      QualityModel.Read handedOn = SHIPPED.quality(request, complexity);
+      QualityModel.Read readAnew = SHIPPED.quality(request);
+      assertThat(handedOn.ease()).as(prompt).isEqualTo(readAnew.ease());
+      assertThat(handedOn.of(0.7)).isEqualTo(readAnew.of(0.7));
+      assertThat(SHIPPED.quality(asking("auto", "other words"), complexity)).as("worked out once").isSameAs(handedOn);
+      assertThat(SHIPPED.quality(request, complexity.at(Tier.EXPERT).told(Map.of())).ease()).isEqualTo(readAnew.ease());
+    }
+  }
+
+  @Test
   void a_view_of_prompts_that_was_learned_before_is_kept_when_few_prompts_are_trained_on() {
     RouterTraining.Trained trained = RouterTraining.train(new RouterTraining.Data(made(), List.of(), List.of(), List.of(), baseModel()), 3);
     assertThat(trained.model().embedding).isEqualTo(baseModel().embedding);

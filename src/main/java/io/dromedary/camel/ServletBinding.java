@@ -2,6 +2,7 @@ package io.dromedary.camel;
 
 import io.dromedary.catalog.Bill;
 import io.dromedary.chat.ChatStream;
+import io.dromedary.chat.Download;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usd;
 import io.dromedary.client.Reply;
@@ -116,7 +117,9 @@ public final class ServletBinding extends DefaultHttpBinding {
     response.setStatus(reply.status());
     head(reply.headers(), response);
     response.setContentType(reply.contentType());
-    response.setContentLengthLong(reply.download().bytes());
+    if (reply.download().bytes() != Download.UNKNOWN) {
+      response.setContentLengthLong(reply.download().bytes());
+    }
     reply.download().source().copy(response.getOutputStream());
   }
 

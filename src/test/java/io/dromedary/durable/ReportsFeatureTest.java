@@ -103,6 +103,17 @@ class ReportsFeatureTest {
   }
 
   @Test
+  @Tag("M9")
+  void a_requests_own_tags_are_counted_in_the_ledger_and_in_reports() {
+    Gateway.Answer answer = gateway.chat(Gateway.request("openai/gpt-4o-mini", "tagged"), "x-dromedary-project", "tags", "x-dromedary-tags", "lab, =1+1,," + "x".repeat(60));
+    assertThat(gateway.get("/v1/requests/" + answer.requestId(), "x-dromedary-project", "tags").json().path("tags").toString()).isEqualTo("[\"=1+1\",\"lab\",\"" + "x".repeat(48) + "\"]");
+    JsonNode usage = gateway.get("/v1/usage?group_by=tag&tag=lab", "x-dromedary-project", "tags").json();
+    assertThat(usage.path("data")).hasSize(1);
+    assertThat(usage.at("/data/0/cost_usd").asText()).isEqualTo(answer.header("x-dromedary-cost-usd"));
+    assertThat(gateway.get("/v1/costs/export?group_by=tag", "x-dromedary-project", "tags").text()).contains("\r\n'=1+1,1,").contains("\r\nlab,1,");
+  }
+
+  @Test
   void savings_are_told_with_their_counterfactual() {
     gateway.chat(Gateway.request("openai/gpt-4o-mini", "saved?"), "x-dromedary-project", "saver");
     Gateway.Answer hit = gateway.chat(Gateway.request("openai/gpt-4o-mini", "saved?"), "x-dromedary-project", "saver");

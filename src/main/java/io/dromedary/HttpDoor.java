@@ -1,7 +1,9 @@
 package io.dromedary;
 
+import io.dromedary.access.CallerRegistry;
 import io.dromedary.camel.ServletBinding;
 import io.dromedary.server.BodyReader;
+import io.dromedary.server.Browsers;
 import io.dromedary.server.CallerConnectionValve;
 import io.dromedary.server.Gate;
 import io.dromedary.server.HttpEntry;
@@ -13,11 +15,13 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Producer;
 import org.apache.catalina.core.StandardHost;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnJava;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.autoconfigure.web.ServerProperties;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.system.JavaVersion;
 import org.springframework.boot.web.embedded.tomcat.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
@@ -26,11 +30,13 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.core.Ordered;
+import org.springframework.util.function.SingletonSupplier;
 
 /** The HTTP door: Tomcat with our valves and gate, and the binding between the servlet component and the routes. */
 @Configuration(proxyBeanMethods = false)
 @ConditionalOnProperty(name = "dromedary.doors.enabled", matchIfMissing = true)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@EnableConfigurationProperties(BrowserSettings.class)
 class HttpDoor {
   @Bean
   WebServerFactoryCustomizer<TomcatServletWebServerFactory> dromedaryTomcat() {
@@ -65,8 +71,10 @@ class HttpDoor {
   }
 
   @Bean
-  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness) {
-    FilterRegistrationBean<Gate> gate = new FilterRegistrationBean<>(new Gate(readiness));
+  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness, ObjectProvider<CallerRegistry> callers, BrowserSettings browsers) {
+    // not before the first request: the port opens before the database does
+    SingletonSupplier<CallerRegistry> registry = SingletonSupplier.of(callers::getObject);
+    FilterRegistrationBean<Gate> gate = new FilterRegistrationBean<>(new Gate(readiness, new Browsers(() -> registry.obtain().isOpen(), browsers.allowedHosts())));
     gate.setOrder(Ordered.HIGHEST_PRECEDENCE);
     gate.addUrlPatterns("/*");
     gate.setAsyncSupported(true);

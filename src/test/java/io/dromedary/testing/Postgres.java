@@ -6,6 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
+import java.util.Comparator;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** One PostgreSQL server for all tests of this process, with its own port and directory, and a database for each who asks: with our tables in it, made once and copied. It ends with the process. */
 public final class Postgres {
@@ -17,7 +20,10 @@ public final class Postgres {
   /** A new database, as {@code DATABASE_URL} has it. */
   public static synchronized String freshUrl() throws Exception {
     if (server == null) {
-      server = EmbeddedPostgres.builder().start();
+      Path data = Files.createTempDirectory("postgres");
+      // its own hook waits for a program that stops the server, and for the program's log, longer than the process may take to end
+      server = EmbeddedPostgres.builder().setDataDirectory(data).setRegisterShutdownHook(false).start();
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(data)));
       execute("CREATE DATABASE model");
       Path node = Files.createTempDirectory("postgres-model");
       Store.open(node, url("model")).close();
@@ -27,6 +33,19 @@ public final class Postgres {
     String name = "test" + databases++;
     execute("CREATE DATABASE " + name + " TEMPLATE model");
     return url(name);
+  }
+
+  private static void stop(Path data) {
+    try {
+      ProcessHandle postmaster = ProcessHandle.of(Long.parseLong(Files.readAllLines(data.resolve("postmaster.pid")).get(0))).orElseThrow();
+      postmaster.destroy();
+      postmaster.onExit().get(5, TimeUnit.SECONDS);
+      try (Stream<Path> all = Files.walk(data)) {
+        all.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+      }
+    } catch (Exception e) {
+      System.err.println("PostgreSQL in " + data + " was not stopped: " + e);
+    }
   }
 
   /** The server trusts everybody: the password only shows that one may stand there, percent-encoded. */

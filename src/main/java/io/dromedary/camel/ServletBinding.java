@@ -79,6 +79,7 @@ public final class ServletBinding extends DefaultHttpBinding {
         tell(exchange, whole);
         write(whole, response);
       } else if (exchange.getMessage().getBody() instanceof Reply.File file) {
+        tell(exchange, new Reply.Whole(file.status(), file.headers(), file.contentType(), new byte[0]));
         write(file, response);
       } else {
         fail(exchange, new IllegalStateException("the route " + exchange.getFromRouteId() + " ended without a reply"), response);

@@ -114,6 +114,19 @@ class ReportsFeatureTest {
   }
 
   @Test
+  @Tag("X6")
+  void the_admin_token_reads_all_projects_and_is_audited_and_a_key_its_own() {
+    String id = gateway.chat(Gateway.request("openai/gpt-4o-mini", "of one"), "x-dromedary-project", "one").requestId();
+    gateway.chat(Gateway.request("openai/gpt-4o-mini", "of two"), "x-dromedary-project", "two");
+    assertThat(gateway.admin("/v1/usage?group_by=project").json().path("data").findValuesAsText("project")).contains("one", "two");
+    assertThat(gateway.admin("/v1/savings?group_by=project").json().path("data").findValuesAsText("project")).contains("one", "two");
+    assertThat(gateway.admin("/v1/costs/export?group_by=project").text()).contains("\r\none,1,", "\r\ntwo,1,");
+    assertThat(gateway.admin("/v1/requests/" + id).json().path("project").asText()).isEqualTo("one");
+    assertThat(gateway.get("/v1/usage?group_by=project", "x-dromedary-project", "two").json().path("data").findValuesAsText("project")).containsExactly("two");
+    assertThat(gateway.admin("/admin/audit").json().path("data").findValuesAsText("path")).contains("/v1/costs/export");
+  }
+
+  @Test
   void savings_are_told_with_their_counterfactual() {
     gateway.chat(Gateway.request("openai/gpt-4o-mini", "saved?"), "x-dromedary-project", "saver");
     Gateway.Answer hit = gateway.chat(Gateway.request("openai/gpt-4o-mini", "saved?"), "x-dromedary-project", "saver");

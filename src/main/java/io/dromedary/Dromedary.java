@@ -24,5 +24,6 @@ public class Dromedary {
     SpringApplication application = new SpringApplication(Dromedary.class);
     application.setRegisterShutdownHook(true);
     application.run(args);
+    StartGarbage.giveBack();
   }
 }

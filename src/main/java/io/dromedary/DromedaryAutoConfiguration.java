@@ -21,6 +21,7 @@ import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Egress;
 import io.dromedary.camel.Ingress;
+import io.dromedary.camel.PreparedCalls;
 import io.dromedary.camel.RankedFailover;
 import io.dromedary.camel.RecalledAnswer;
 import io.dromedary.camel.RequestIds;
@@ -132,6 +133,11 @@ public class DromedaryAutoConfiguration {
         readiness.ready("routes");
       }
     };
+  }
+
+  @Bean
+  PreparedCalls dromedaryPreparedCalls() {
+    return new PreparedCalls();
   }
 
   @Bean

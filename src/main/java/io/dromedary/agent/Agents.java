@@ -203,6 +203,11 @@ public final class Agents implements ConfigPart {
     return json.put("history_turns", agent.historyTurns());
   }
 
+  /** The model that the request names when that is an agent, {@code agent/<name>}; null when it is not. */
+  public @Nullable String asked(ChatRequest request) {
+    return request.toAgent() ? request.model() : null;
+  }
+
   /**
    * The request that a model is asked in an agent's name. What the client says itself (temperature, preference, cache) goes before what the agent says.
    *

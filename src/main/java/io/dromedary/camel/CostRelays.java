@@ -152,9 +152,12 @@ public final class CostRelays {
     return alertAddresses;
   }
 
-  /** Is there a relay of cost events that nobody has woken since it last looked? Asking is promising to wake them. Costs nothing without sinks. */
-  public boolean asleep() {
+  /** Is there a relay of cost events that nobody has woken since it last looked, and something for it to do? Asking is promising to wake them. Costs nothing without sinks. */
+  public boolean asleep(boolean eventsWait) {
     boolean any = false;
+    if (!eventsWait) {
+      return false;
+    }
     for (int i = 0; i < relays.size() && relays.get(i).kind.equals("cost"); i++) {
       AtomicBoolean woken = relays.get(i).woken;
       any |= !woken.get() && woken.compareAndSet(false, true);

@@ -34,13 +34,13 @@ public final class Ingress implements Processor {
 
   /** The variables that the routes set on a request's way. */
   private static final List<String> LEARNED = List.of(
-      "requestId", "entry", "upload", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "conversation",
+      "requestId", "entry", "upload", "caller", "request", "dryRun", "idempotent", "turn", "adminTurn", "agent", "conversation",
       "reservation", "limits",
       "recollection", "found", "recall",
       "strategy", "complexity", "tier", "topic", "occasion", "trimmed",
       "candidates", "candidate", "provider", "attempt", "answer", "failure",
       "cascade", "question", "judge", "judging", "verdict",
-      "bill", "event", "eventsWait");
+      "bill", "event", "eventsWait", "relaySleeps");
 
   private final HttpEntry http;
   private final RequestIds ids;

@@ -52,7 +52,11 @@ public final class Optimizer {
     return cap;
   }
 
-  public Trimmed trim(ChatRequest request, Occasion occasion, Candidates candidates) {
+  /** Caps and proposes what the occasion lets it; null when nobody asked for it. What it changed is told in the decision. */
+  public @Nullable Trimmed trim(ChatRequest request, Occasion occasion, Candidates candidates) {
+    if (!occasion.isTrimmed()) {
+      return null;
+    }
     String task = occasion.topic().task();
     ObjectNode json = Json.object();
     json.setAll(request.json());

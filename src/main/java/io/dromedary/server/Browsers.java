@@ -27,9 +27,9 @@ public final class Browsers {
     this.hosts = hosts.stream().map(host -> host.toLowerCase(Locale.ROOT)).collect(Collectors.toUnmodifiableSet());
   }
 
-  /** What a browser may do with what it is sent from this path; null where only programs ask. */
+  /** What a browser may do with what it is sent from this path; null where only programs ask, and where a page may be a host application's. */
   static @Nullable String policy(String path) {
-    return path.startsWith("/v1/") ? null : path.startsWith("/dashboard") ? PAGE : NO_PAGE;
+    return path.startsWith("/dashboard") ? PAGE : path.startsWith("/admin") || path.startsWith("/health/") || path.equals("/metrics") ? NO_PAGE : null;
   }
 
   /** Why this request is not answered, null when it is. */

@@ -1,6 +1,8 @@
 package io.dromedary;
 
+import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.EndpointModels;
+import io.dromedary.camel.RouteReload;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
@@ -105,8 +107,8 @@ class Rankings {
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */
   @Bean
-  EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context) {
-    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null || context.getRoute(HostBundle.ID_PREFIX + "embeddings-" + provider) != null);
+  EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context, BundleNames names) {
+    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> RouteReload.newest(context, names.id("embeddings-" + provider)) != null);
   }
 
   @Bean

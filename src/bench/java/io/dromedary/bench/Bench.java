@@ -100,6 +100,9 @@ public final class Bench {
       if (scenarios.contains("limits") || scenarios.contains("flood")) {
         new LimitsBench(options, mock, report).run(state, scenarios);
       }
+      if (scenarios.contains("soak")) {
+        new SoakBench(options, mock, report).run(state);
+      }
       if (scenarios.contains("kill")) {
         new KillBench(options, mock, report).run(state);
       }

@@ -32,6 +32,7 @@ final class Options {
     DEFAULTS.put("model", "openai/gpt-4o-mini");
     DEFAULTS.put("nginx", "auto");
     DEFAULTS.put("wrk", "false");
+    DEFAULTS.put("soak-minutes", "30");
     DEFAULTS.put("kill-requests", "3000");
     DEFAULTS.put("sink-requests", "3000");
     DEFAULTS.put("queue-requests", "20000");

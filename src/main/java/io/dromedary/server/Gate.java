@@ -23,7 +23,7 @@ public final class Gate extends HttpFilter {
   @Override
   protected void doFilter(HttpServletRequest request, HttpServletResponse response, FilterChain chain) throws IOException, jakarta.servlet.ServletException {
     response.setHeader("X-Content-Type-Options", "nosniff");
-    String path = request.getRequestURI();
+    String path = HttpEntry.path(request);
     String policy = Browsers.policy(path);
     if (policy != null) {
       response.setHeader("Content-Security-Policy", policy);

@@ -68,7 +68,6 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
-import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
 import org.springframework.core.env.Environment;
@@ -276,9 +275,8 @@ public class DromedaryAutoConfiguration {
 
   /** After the ledger, whose start frees the keys of requests that were killed. */
   @Bean
-  @DependsOn("ledger")
-  Idempotency idempotency(Store store, Clock clock) {
-    return new Idempotency(store, clock);
+  Idempotency idempotency(Store store, Ledger ledger, Clock clock) {
+    return new Idempotency(store, ledger, clock);
   }
 
   @Bean

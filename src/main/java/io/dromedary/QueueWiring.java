@@ -140,6 +140,7 @@ class QueueWiring {
     TemplatedRouteBuilder.builder(context, names.id("take-from-kafka")).routeId(names.id("take-from-kafka"))
         .parameter("brokers", kafka.brokers()).parameter("requests", kafka.requests()).parameter("replies", kafka.replies()).parameter("deadLetters", kafka.deadLetters())
         .parameter("group", kafka.group()).parameter("consumers", kafka.consumers()).parameter("batch", kafka.batch()).parameter("maxPollIntervalMs", kafka.maxPollInterval().toMillis())
+        .parameter("sessionTimeoutMs", kafka.sessionTimeout().toMillis()).parameter("heartbeatMs", Math.max(100, kafka.sessionTimeout().toMillis() / 10))
         .parameter("longest", maxBodyBytes + FRAME).add();
     letters.add(new KafkaDeadLetters(context, kafka.brokers(), kafka.requests(), kafka.deadLetters(), kafka.group(), maxBodyBytes + FRAME));
     LOG.info("requests are taken from Kafka topic {}, replies go to {}", kafka.requests(), kafka.replies());

@@ -58,6 +58,11 @@ class Spending {
     return new BudgetPages(budgets);
   }
 
+  @Bean
+  Rehearsal rehearsal(RateLimits limits, Budgets budgets, AttemptBook book, Reloadable<ModelCatalog> catalogue) {
+    return new Rehearsal(limits, budgets, book, catalogue);
+  }
+
   /** Throughput that is paid for by the hour; its calls cost nothing while some of it is free. */
   @Bean
   Capacities capacities(ProvisionedSettings settings, Reloadable<ModelCatalog> catalogue, RateLimits limits, MeterRegistry meters) {

@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
 public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
   /** Of a user's name; what is longer is cut. */
   int LONGEST_USER = 128;
-  /** A request's own tags, with its caller's; what is more is left out. So many of that length fit the ledger's column. */
+  /** A request's own tags, with its caller's; what is more is left out. */
   int MOST_TAGS = 20;
-  int LONGEST_TAG = 48;
   /** Names a request's own tags, separated by commas. */
   String TAGS_HEADER = "x-dromedary-tags";
 
@@ -78,7 +77,7 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
     for (String tag : own.split(",", MOST_TAGS + 1)) {
       String name = tag.strip();
       if (!name.isEmpty() && tags.size() < MOST_TAGS) {
-        tags.add(name.length() <= LONGEST_TAG ? name : name.substring(0, LONGEST_TAG));
+        tags.add(name);
       }
     }
     return tags;

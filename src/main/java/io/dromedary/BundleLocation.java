@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.env.EnvironmentPostProcessor;
 import org.springframework.boot.env.YamlPropertySourceLoader;
@@ -29,7 +30,7 @@ public final class BundleLocation implements EnvironmentPostProcessor {
 
   @Override
   public void postProcessEnvironment(ConfigurableEnvironment environment, SpringApplication application) {
-    boolean hosted = !application.getAllSources().contains(Dromedary.class);
+    boolean hosted = Stream.of(Dromedary.class, Commands.Parts.class).noneMatch(application.getAllSources()::contains);
     MutablePropertySources sources = environment.getPropertySources();
     Map<String, Object> found = new LinkedHashMap<>();
     found.put("dromedary.bundle.routes", !hosted && Files.isDirectory(Path.of("routes")) ? "file:routes/*.camel.yaml" : "classpath:routes/*.camel.yaml");

@@ -90,6 +90,7 @@ import org.springframework.context.annotation.Scope;
     Reloading.class,
     RedisWiring.class,
     Caches.class,
+    SemanticStoreWiring.class,
     RateLimitWiring.class,
     ReportWiring.class,
     AlertWiring.class,

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -53,7 +54,13 @@ class SemanticAnswersTest {
         return THRESHOLD;
       }
     };
-    return new SemanticAnswers(model::wholeVector, everybody, new SemanticAnswers.Settings(1 << 20, Duration.ofDays(7), 1_000, 1, Duration.ofSeconds(10), file), Clock.systemUTC());
+    return new SemanticAnswers(SemanticAnswersTest::vector, everybody, new SemanticAnswers.Settings(1 << 20, Duration.ofDays(7), 1_000, 1, Duration.ofSeconds(10), file), Clock.systemUTC());
+  }
+
+  private static final Map<String, float[]> VECTORS = new ConcurrentHashMap<>();
+
+  private static float[] vector(String text, Duration most) {
+    return VECTORS.computeIfAbsent(text, t -> model.wholeVector(t, most));
   }
 
   @AfterAll

@@ -287,6 +287,9 @@ public final class SharedMeanings implements AutoCloseable {
     if (said instanceof Number count) {
       return count.intValue();
     }
+    if (said instanceof List<?> rows && rows.size() == 1 && rows.get(0) instanceof Map<?, ?> row && row.size() == 1 && row.values().iterator().next() instanceof Number count) {
+      return count.intValue();
+    }
     try {
       return said instanceof String text ? Math.max(0, Integer.parseInt(text.strip())) : 0;
     } catch (NumberFormatException notTold) {

@@ -7,6 +7,7 @@ import io.dromedary.batch.BatchRunner;
 import io.dromedary.batch.BatchStore;
 import io.dromedary.batch.FilePages;
 import io.dromedary.camel.BatchAsk;
+import io.dromedary.camel.BundleNames;
 import io.dromedary.catalog.Erasable;
 import io.dromedary.server.Readiness;
 import io.dromedary.spend.Store;
@@ -50,8 +51,8 @@ class Batches {
   }
 
   @Bean(destroyMethod = "close")
-  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Clock clock, Readiness readiness, @Lazy CamelContext context, MeterRegistry meters) {
-    BatchRunner runner = new BatchRunner(store, new BatchAsk(context), limits, clock, readiness::isStopping);
+  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Clock clock, Readiness readiness, @Lazy CamelContext context, BundleNames names, MeterRegistry meters) {
+    BatchRunner runner = new BatchRunner(store, new BatchAsk(context, names), limits, clock, readiness::isStopping);
     FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::answered).tag("outcome", "answered").description("Lines of batches that have ended, by outcome").register(meters);
     FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::failed).tag("outcome", "failed").description("Lines of batches that have ended, by outcome").register(meters);
     FunctionCounter.builder("dromedary.batch.retries", runner, BatchRunner::retries).description("Further tries of lines, after a limit or a failure").register(meters);
@@ -72,7 +73,7 @@ class Batches {
 
   /** Watches the inbox, when there is one. */
   @Bean
-  CamelContextConfiguration dromedaryInbox(BatchSettings settings) {
+  CamelContextConfiguration dromedaryInbox(BatchSettings settings, BundleNames names) {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
@@ -85,7 +86,7 @@ class Batches {
           return;
         }
         try {
-          TemplatedRouteBuilder.builder(context, "take-batch-files").routeId("batch-inbox").parameter("inbox", Path.of(settings.inbox()).toAbsolutePath().normalize()).parameter("idle", settings.inboxIdle().toMillis()).add();
+          TemplatedRouteBuilder.builder(context, names.id("take-batch-files")).routeId(names.id("batch-inbox")).parameter("inbox", Path.of(settings.inbox()).toAbsolutePath().normalize()).parameter("idle", settings.inboxIdle().toMillis()).add();
         } catch (Exception e) {
           throw new IllegalStateException("the inbox cannot be watched; check dromedary.batches.inbox (DROMEDARY_INBOX)", e);
         }

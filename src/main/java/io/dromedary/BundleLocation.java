@@ -35,7 +35,13 @@ public final class BundleLocation implements EnvironmentPostProcessor {
     found.put("dromedary.bundle.routes", !hosted && Files.isDirectory(Path.of("routes")) ? "file:routes/*.camel.yaml" : "classpath:routes/*.camel.yaml");
     if (hosted) {
       found.put(HOSTED, "true");
+      found.put("dromedary.enabled", "true");
+      if (BundleLocation.class.getClassLoader().getResource("db/migration") == null && !environment.containsProperty("spring.flyway.locations")) {
+        // Flyway comes with us; a host without migrations of its own would find a table of Flyway's in its database
+        found.put("spring.flyway.enabled", "false");
+      }
       found.put("dromedary.doors.enabled", "false");
+      found.put("dromedary.doors.path", "/dromedary");
     }
     sources.addLast(new MapPropertySource("dromedary-bundle", found));
     for (PropertySource<?> packed : packed()) {

@@ -17,6 +17,7 @@ import io.dromedary.cache.Coalescer;
 import io.dromedary.cache.FurtherAnswers;
 import io.dromedary.cache.SemanticAnswers;
 import io.dromedary.cache.SharedAnswers;
+import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.CacheLookUp;
 import io.dromedary.camel.CostRelays;
 import io.dromedary.camel.Egress;
@@ -66,17 +67,19 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
-import org.springframework.context.annotation.DependsOn;
+import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Scope;
+import org.springframework.core.env.Environment;
 
 /** Puts the rooms together: what routes call has its bean name here. Nothing here decides anything. */
 @AutoConfiguration(afterName = {
     "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
     "org.springframework.boot.actuate.autoconfigure.metrics.JvmMetricsAutoConfiguration",
 })
+@Conditional(HostedBeans.AtHome.class)
 @ConditionalOnProperty(name = "dromedary.enabled", matchIfMissing = true)
-@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class})
+@EnableConfigurationProperties({DromedarySettings.class, ConfigSettings.class, ProvisionedSettings.class, LearningSettings.class, FeatureSettings.class, EmbeddedSettings.class})
 @Import({
     HostBundle.class,
     HttpDoor.class,
@@ -88,6 +91,7 @@ import org.springframework.context.annotation.Scope;
     SafeStart.class,
     Spending.class,
     Reloading.class,
+    RouteReloading.class,
     RedisWiring.class,
     Caches.class,
     SemanticStoreWiring.class,
@@ -106,6 +110,11 @@ public class DromedaryAutoConfiguration {
   @ConditionalOnMissingBean(Clock.class)
   Clock dromedaryClock() {
     return Clock.systemUTC();
+  }
+
+  @Bean
+  BundleNames bundleNames(Environment environment, EmbeddedSettings embedded) {
+    return new BundleNames(environment.getProperty(BundleLocation.HOSTED, Boolean.class, false) ? embedded.idPrefix() : "");
   }
 
   @Bean
@@ -149,8 +158,8 @@ public class DromedaryAutoConfiguration {
   // Entries
 
   @Bean
-  Ingress ingress(ObjectProvider<HttpEntry> http, BodyBudget bodies, DromedarySettings settings) {
-    return new Ingress(http.getIfAvailable(), new RequestIds(), settings.limits().maxBodyBytes(), bodies);
+  Ingress ingress(ObjectProvider<HttpEntry> http, BodyBudget bodies, DromedarySettings settings, EmbeddedSettings embedded) {
+    return new Ingress(http.getIfAvailable(), new RequestIds(), settings.limits().maxBodyBytes(), bodies, embedded.project());
   }
 
   @Bean
@@ -252,8 +261,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CostRelays costRelays(Outbox outbox, DromedarySettings settings, AlertSettings alerts) {
-    return new CostRelays(outbox, sinks(settings), alerts.uris());
+  CostRelays costRelays(Outbox outbox, DromedarySettings settings, AlertSettings alerts, BundleNames names) {
+    return new CostRelays(outbox, sinks(settings), alerts.uris(), names);
   }
 
   private static Map<String, String> sinks(DromedarySettings settings) {
@@ -267,9 +276,8 @@ public class DromedaryAutoConfiguration {
 
   /** After the ledger, whose start frees the keys of requests that were killed. */
   @Bean
-  @DependsOn("ledger")
-  Idempotency idempotency(Store store, Clock clock) {
-    return new Idempotency(store, clock);
+  Idempotency idempotency(Store store, Ledger ledger, Clock clock) {
+    return new Idempotency(store, ledger, clock);
   }
 
   @Bean

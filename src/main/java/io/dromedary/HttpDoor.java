@@ -1,6 +1,8 @@
 package io.dromedary;
 
+import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.ServletBinding;
+import io.dromedary.catalog.ConfigError;
 import io.dromedary.server.BodyReader;
 import io.dromedary.server.CallerConnectionValve;
 import io.dromedary.server.Gate;
@@ -12,7 +14,9 @@ import io.dromedary.server.UploadReader;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.Producer;
+import org.apache.camel.component.servlet.CamelHttpTransportServlet;
 import org.apache.catalina.core.StandardHost;
+import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnJava;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
@@ -22,6 +26,7 @@ import org.springframework.boot.system.JavaVersion;
 import org.springframework.boot.web.embedded.tomcat.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.boot.web.servlet.ServletRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Lazy;
@@ -32,10 +37,16 @@ import org.springframework.core.Ordered;
 @ConditionalOnProperty(name = "dromedary.doors.enabled", matchIfMissing = true)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
 class HttpDoor {
+  private static final String PATH = "${dromedary.doors.path:}";
+
+  /** In another application only what our own requests need: its error pages, its server's strictness and its threads are its own. */
   @Bean
-  WebServerFactoryCustomizer<TomcatServletWebServerFactory> dromedaryTomcat() {
+  WebServerFactoryCustomizer<TomcatServletWebServerFactory> dromedaryTomcat(@Value("${" + BundleLocation.HOSTED + ":false}") boolean hosted) {
     return factory -> {
       factory.addEngineValves(new CallerConnectionValve());
+      if (hosted) {
+        return;
+      }
       factory.addContextCustomizers(context -> {
         if (context.getParent() instanceof StandardHost host) {
           host.setErrorReportValveClass(JsonErrorValve.class.getName());
@@ -54,6 +65,7 @@ class HttpDoor {
   /** Only where the JVM has no virtual threads; there Spring Boot gives Tomcat those ({@code spring.threads.virtual.enabled}). */
   @Bean(destroyMethod = "shutdownNow")
   @ConditionalOnJava(range = ConditionalOnJava.Range.OLDER_THAN, value = JavaVersion.TWENTY_ONE)
+  @ConditionalOnProperty(name = BundleLocation.HOSTED, havingValue = "false", matchIfMissing = true)
   RequestThreads dromedaryRequestThreads(ServerProperties server) {
     return new RequestThreads(server.getTomcat().getThreads().getMax());
   }
@@ -65,12 +77,29 @@ class HttpDoor {
   }
 
   @Bean
-  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness) {
+  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness, @Value(PATH) String path) {
     FilterRegistrationBean<Gate> gate = new FilterRegistrationBean<>(new Gate(readiness));
     gate.setOrder(Ordered.HIGHEST_PRECEDENCE);
-    gate.addUrlPatterns("/*");
+    gate.addUrlPatterns(checked(path) + "/*");
     gate.setAsyncSupported(true);
     return gate;
+  }
+
+  /** Beside whatever servlets another application has; where Dromedary is the application, Camel's own serves the doors. */
+  @Bean
+  @ConditionalOnProperty(BundleLocation.HOSTED)
+  ServletRegistrationBean<CamelHttpTransportServlet> dromedaryServlet(@Value(PATH) String path) {
+    ServletRegistrationBean<CamelHttpTransportServlet> servlet = new ServletRegistrationBean<>(new CamelHttpTransportServlet(), checked(path) + "/*");
+    servlet.setName(HostBundle.SERVLET);
+    servlet.setAsyncSupported(true);
+    return servlet;
+  }
+
+  private static String checked(String path) {
+    if (!path.matches("(/[A-Za-z0-9._-]+)*")) {
+      throw new ConfigError("dromedary.doors.path is `" + path + "`; it must be empty or like /llm, without a slash at its end");
+    }
+    return path;
   }
 
   @Bean
@@ -79,17 +108,19 @@ class HttpDoor {
   }
 
   @Bean
-  ServletBinding dromedaryHttpBinding(@Lazy CamelContext context) {
-    return new ServletBinding(new AccountRoute(context));
+  ServletBinding dromedaryHttpBinding(@Lazy CamelContext context, BundleNames names) {
+    return new ServletBinding(new AccountRoute(context, names.direct("account")));
   }
 
   /** Calls the account route on the exchange whose stream has ended. */
   private static final class AccountRoute implements ServletBinding.AfterStream {
     private final CamelContext context;
+    private final String route;
     private volatile Producer account;
 
-    AccountRoute(CamelContext context) {
+    AccountRoute(CamelContext context, String route) {
       this.context = context;
+      this.route = route;
     }
 
     @Override
@@ -97,7 +128,7 @@ class HttpDoor {
       try {
         Producer producer = account;
         if (producer == null) {
-          producer = context.getEndpoint("direct:account").createProducer();
+          producer = context.getEndpoint(route).createProducer();
           producer.start();
           account = producer;
         }

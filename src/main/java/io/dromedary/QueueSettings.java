@@ -13,7 +13,8 @@ record QueueSettings(@DefaultValue("64") int threads, @DefaultValue("1s") Durati
 
   /** Off while {@code brokers} is empty. */
   record Kafka(@DefaultValue("") String brokers, @DefaultValue("llm.requests") String requests, @DefaultValue("llm.replies") String replies, @DefaultValue("llm.requests.dlq") String deadLetters,
-      @DefaultValue("dromedary") String group, @DefaultValue("") String project, @DefaultValue("1") int consumers, @DefaultValue("64") int batch, @DefaultValue("10m") Duration maxPollInterval) {
+      @DefaultValue("dromedary") String group, @DefaultValue("") String project, @DefaultValue("1") int consumers, @DefaultValue("128") int batch, @DefaultValue("10m") Duration maxPollInterval,
+      @DefaultValue("10s") Duration sessionTimeout) {
     boolean on() {
       return !brokers.isBlank();
     }

@@ -1,6 +1,7 @@
 package io.dromedary;
 
 import io.dromedary.access.AdminToken;
+import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.JmsDeadLetters;
 import io.dromedary.camel.KafkaBatch;
 import io.dromedary.camel.KafkaDeadLetters;
@@ -71,9 +72,17 @@ class QueueWiring {
     return new NoHeadersIn();
   }
 
+  /** In a wrapper, and for routes in Camel's registry: an executor among the beans would keep Spring Boot from making its own in another application. */
+  record QueueThreads(ExecutorService threads) implements AutoCloseable {
+    @Override
+    public void close() {
+      threads.shutdown();
+    }
+  }
+
   /** Threads for messages under way, made as needed and gone a minute later. */
-  @Bean(destroyMethod = "shutdown")
-  ExecutorService queueThreads(QueueSettings settings) {
+  @Bean
+  QueueThreads queueWorkers(QueueSettings settings) {
     AtomicInteger number = new AtomicInteger();
     ThreadPoolExecutor threads = new ThreadPoolExecutor(settings.threads(), settings.threads(), 60, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
       Thread thread = new Thread(work, "queue-" + number.incrementAndGet());
@@ -81,7 +90,7 @@ class QueueWiring {
       return thread;
     });
     threads.allowCoreThreadTimeOut(true);
-    return threads;
+    return new QueueThreads(threads);
   }
 
   @Bean
@@ -90,7 +99,7 @@ class QueueWiring {
   }
 
   @Bean
-  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters, Readiness readiness) {
+  CamelContextConfiguration queueRoutes(QueueSettings settings, DromedarySettings gateway, QueueDesk desk, DeadLetters letters, MeterRegistry meters, Readiness readiness, BundleNames names, QueueThreads workers) {
     boolean on = settings.kafka().on() || settings.jms().on();
     if (on) {
       // Camel only warns of what is thrown below: a gateway that does not take from its queues must not seem ready
@@ -99,6 +108,7 @@ class QueueWiring {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
+        context.getRegistry().bind(names.bean("queueThreads"), workers.threads());
         // The templates are loaded after this.
       }
 
@@ -107,14 +117,14 @@ class QueueWiring {
         try {
           if (settings.kafka().on()) {
             count("kafka", desk, meters);
-            takeFromKafka(context, settings.kafka(), gateway.limits().maxBodyBytes(), letters);
+            takeFromKafka(context, names, settings.kafka(), gateway.limits().maxBodyBytes(), letters);
           }
           if (settings.jms().on()) {
             count("jms", desk, meters);
-            takeFromJms(context, settings.jms(), letters);
+            takeFromJms(context, names, settings.jms(), letters);
           }
           if (!settings.replay().every().isZero()) {
-            TemplatedRouteBuilder.builder(context, "replay-by-clock").routeId("replay-by-clock").parameter("period", settings.replay().every().toMillis()).add();
+            TemplatedRouteBuilder.builder(context, names.id("replay-by-clock")).routeId(names.id("replay-by-clock")).parameter("period", settings.replay().every().toMillis()).add();
           }
           if (on) {
             readiness.ready("queues");
@@ -126,19 +136,20 @@ class QueueWiring {
     };
   }
 
-  private static void takeFromKafka(CamelContext context, QueueSettings.Kafka kafka, int maxBodyBytes, DeadLetters letters) throws Exception {
-    TemplatedRouteBuilder.builder(context, "take-from-kafka").routeId("take-from-kafka")
+  private static void takeFromKafka(CamelContext context, BundleNames names, QueueSettings.Kafka kafka, int maxBodyBytes, DeadLetters letters) throws Exception {
+    TemplatedRouteBuilder.builder(context, names.id("take-from-kafka")).routeId(names.id("take-from-kafka"))
         .parameter("brokers", kafka.brokers()).parameter("requests", kafka.requests()).parameter("replies", kafka.replies()).parameter("deadLetters", kafka.deadLetters())
         .parameter("group", kafka.group()).parameter("consumers", kafka.consumers()).parameter("batch", kafka.batch()).parameter("maxPollIntervalMs", kafka.maxPollInterval().toMillis())
+        .parameter("sessionTimeoutMs", kafka.sessionTimeout().toMillis()).parameter("heartbeatMs", Math.max(100, kafka.sessionTimeout().toMillis() / 10))
         .parameter("longest", maxBodyBytes + FRAME).add();
     letters.add(new KafkaDeadLetters(context, kafka.brokers(), kafka.requests(), kafka.deadLetters(), kafka.group(), maxBodyBytes + FRAME));
     LOG.info("requests are taken from Kafka topic {}, replies go to {}", kafka.requests(), kafka.replies());
   }
 
-  private static void takeFromJms(CamelContext context, QueueSettings.Jms jms, DeadLetters letters) throws Exception {
-    TemplatedRouteBuilder.builder(context, "take-from-jms").routeId("take-from-jms")
+  private static void takeFromJms(CamelContext context, BundleNames names, QueueSettings.Jms jms, DeadLetters letters) throws Exception {
+    TemplatedRouteBuilder.builder(context, names.id("take-from-jms")).routeId(names.id("take-from-jms"))
         .parameter("requests", jms.requests()).parameter("replies", jms.replies().isBlank() ? jms.deadLetters() : jms.replies()).parameter("deadLetters", jms.deadLetters()).parameter("consumers", jms.consumers()).add();
-    ConnectionFactory connections = context.getRegistry().lookupByNameAndType("queueConnections", ConnectionFactory.class);
+    ConnectionFactory connections = context.getRegistry().lookupByNameAndType(names.bean("queueConnections"), ConnectionFactory.class);
     letters.add(new JmsDeadLetters(connections, jms.requests(), jms.deadLetters(), !jms.replies().isBlank()));
     LOG.info("requests are taken from JMS queue {}", jms.requests());
   }

@@ -1,12 +1,12 @@
 package io.dromedary;
 
+import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.EndpointModels;
-import io.dromedary.catalog.Complexity;
+import io.dromedary.camel.RouteReload;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.catalog.Tariff;
-import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
 import io.dromedary.complexity.LearnedScorer;
@@ -30,7 +30,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.apache.camel.CamelContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -74,8 +74,8 @@ class Rankings {
 
   @Bean
   ComplexityScorers complexityScorers(Reloadable<RoutingPolicy> routingPolicy, LearnedScorer learned, Reloadable<OnnxSettings.Configured> bertScorer, FeatureFlags flags) {
-    BooleanSupplier asConfigured = flags.everywhere(Trials.SCORER);
-    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), () -> asConfigured.getAsBoolean() ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
+    Predicate<String> asConfigured = flags.forProject(Trials.SCORER);
+    return new ComplexityScorers(List.of(learned, OnnxSettings.Configured.scorer(bertScorer)), (String project) -> asConfigured.test(project) ? routingPolicy.get().scorer() : "keywords", complexity -> routingPolicy.get().tiered(complexity));
   }
 
   @Bean
@@ -87,26 +87,13 @@ class Rankings {
   /** What ranking and constraints take for the quality of a model's answer to a request. */
   @Bean
   ExpectedQuality expectedQuality(LearnedScorer trained, QualityEstimates learned) {
-    ExpectedQuality untaught = new TrainedQuality(trained);
-    return new ExpectedQuality() {
-      @Override
-      public OfModel at(ChatRequest request, @Nullable Complexity complexity) {
-        return at(request, complexity, Topic.NONE);
-      }
-
-      @Override
-      public OfModel at(ChatRequest request, @Nullable Complexity complexity, Topic topic) {
-        OfModel prior = untaught.at(request, complexity, topic);
-        String tier = complexity == null ? "" : complexity.tier().name();
-        return model -> learned.expected(model.id(), prior.of(model), topic.task(), tier);
-      }
-    };
+    return new TrainedQuality(trained).with(learned);
   }
 
   /** A provider embeds when there is a route {@code embeddings-<provider>}. */
   @Bean
-  EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context) {
-    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> context.getRoute("embeddings-" + provider) != null || context.getRoute(HostBundle.ID_PREFIX + "embeddings-" + provider) != null);
+  EmbeddingRanking embeddingRanking(Reloadable<ModelCatalog> modelCatalog, ProviderAccounts accounts, @Lazy CamelContext context, BundleNames names) {
+    return new EmbeddingRanking(modelCatalog, new States(accounts), provider -> RouteReload.newest(context, names.id("embeddings-" + provider)) != null);
   }
 
   @Bean

@@ -12,6 +12,7 @@ import io.dromedary.capacity.Capacities;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Usd;
+import io.dromedary.limit.RateLimits;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Store;
@@ -52,6 +53,11 @@ class Spending {
   @Bean
   BudgetPages budgetPages(Budgets budgets) {
     return new BudgetPages(budgets);
+  }
+
+  @Bean
+  Rehearsal rehearsal(RateLimits limits, Budgets budgets, AttemptBook book, Reloadable<ModelCatalog> catalogue) {
+    return new Rehearsal(limits, budgets, book, catalogue);
   }
 
   /** Throughput that is paid for by the hour; its calls cost nothing while some of it is free. */

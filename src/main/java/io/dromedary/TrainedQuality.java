@@ -2,9 +2,11 @@ package io.dromedary;
 
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
+import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.complexity.QualityModel;
+import io.dromedary.feedback.QualityEstimates;
 import io.dromedary.ranking.ExpectedQuality;
 import java.util.HashMap;
 import java.util.Map;
@@ -34,24 +36,43 @@ public final class TrainedQuality implements ExpectedQuality {
     if (complexity == null || trained.isEmpty()) {
       return Model::quality;
     }
-    return new AtRequest(request);
+    return new AtRequest(request, complexity);
+  }
+
+  /** The same, moved by what was learned from feedback and outcomes: what ranking and constraints take for the quality of a model's answer. */
+  public ExpectedQuality with(QualityEstimates estimates) {
+    return new ExpectedQuality() {
+      @Override
+      public OfModel at(ChatRequest request, @Nullable Complexity complexity) {
+        return at(request, complexity, Topic.NONE);
+      }
+
+      @Override
+      public OfModel at(ChatRequest request, @Nullable Complexity complexity, Topic topic) {
+        OfModel prior = TrainedQuality.this.at(request, complexity);
+        String tier = complexity == null ? "" : complexity.tier().name();
+        return model -> estimates.expected(model.id(), prior.of(model), topic.task(), tier);
+      }
+    };
   }
 
   /** Reads the request when the first model is asked about. */
   private final class AtRequest implements OfModel {
     private final ChatRequest request;
+    private final Complexity complexity;
     private QualityModel.@Nullable Read read;
     private boolean asked;
 
-    AtRequest(ChatRequest request) {
+    AtRequest(ChatRequest request, Complexity complexity) {
       this.request = request;
+      this.complexity = complexity;
     }
 
     @Override
     public double of(Model model) {
       if (!asked) {
         asked = true;
-        read = learned.quality(request);
+        read = learned.quality(request, complexity);
       }
       if (read == null) {
         return model.quality();

@@ -29,7 +29,7 @@ class Trials {
   @Bean
   FeatureFlags featureFlags(Store store, FeatureSettings settings, Reloadable<TopicPolicy> topics, Clock clock) {
     List<Known> flags = List.of(
-        new Known(SCORER, true, 100, false, "the scorer of config/routing.yaml; off: keywords score"),
+        new Known(SCORER, true, 100, true, "the scorer of config/routing.yaml, per project; off: keywords score"),
         new Known(COST_EVENTS, true, 100, true, "cost events to the sinks, per project; the ledger is written in any case"),
         new Known(LEARNING, true, 100, false, "ranking by what was learned of quality and latency; off: by the catalogue's figures, and nothing is learned from outcomes"),
         new Known(EXPLORATION, false, 100, true, "a bounded share of a project's requests to auto tries another model than the best"),

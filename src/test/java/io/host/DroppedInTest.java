@@ -1,6 +1,7 @@
 package io.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.time.Clock;
@@ -81,6 +82,12 @@ class DroppedInTest {
     ModelCamelContext model = host.getBean(ModelCamelContext.class);
     assertThat(model.getRouteConfigurationDefinitions()).as("nothing is said for all routes of the context").allSatisfy(configuration -> assertThat(configuration.getId()).startsWith("dromedary-"));
     assertThat(model.getRouteDefinition("plain").getAppliedRouteConfigurationIds()).isNullOrEmpty();
+  }
+
+  @Test
+  void files_of_routes_that_others_call_cannot_be_left_out() {
+    assertThatThrownBy(() -> start("dromedary.state-dir=" + state.resolve("second"), "dromedary.embedded.without=account")).hasStackTraceContaining("dromedary.embedded.without leaves out the file with the route direct:account");
+    assertThatThrownBy(() -> start("dromedary.state-dir=" + state.resolve("third"), "dromedary.embedded.without=batchez")).hasStackTraceContaining("dromedary.embedded.without names `batchez`, which is no file of routes; there are: account, admit");
   }
 
   @Test

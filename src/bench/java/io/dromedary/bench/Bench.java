@@ -66,7 +66,7 @@ public final class Bench {
         proxy = Child.nginx(options, mock.baseUrl);
         nginx = Target.of("nginx", proxy.baseUrl, "gpt-4o-mini", proxy.view);
       }
-      if (Stream.of("passthrough", "cached", "latency", "streaming", "first-chunk", "open-streams").anyMatch(scenarios::contains)) {
+      if (Stream.of("passthrough", "cached", "latency", "routing", "streaming", "first-chunk", "open-streams").anyMatch(scenarios::contains)) {
         startGateway(state);
         Report.header();
         if (scenarios.contains("open-streams")) {
@@ -81,6 +81,9 @@ public final class Bench {
         if (scenarios.contains("latency")) {
           latency();
         }
+        if (scenarios.contains("routing")) {
+          routing();
+        }
         if (scenarios.contains("streaming")) {
           streaming();
         }
@@ -94,8 +97,14 @@ public final class Bench {
       if (scenarios.contains("sink")) {
         new SinkBench(options, mock, report).run(state);
       }
+      if (scenarios.contains("redis")) {
+        new RedisBench(options, mock, report).run(state);
+      }
       if (scenarios.contains("queue")) {
         new QueueBench(options, mock, report).run(state);
+      }
+      if (scenarios.contains("soak")) {
+        new SoakBench(options, mock, report).run(state);
       }
       if (scenarios.contains("kill")) {
         new KillBench(options, mock, report).run(state);
@@ -126,7 +135,7 @@ public final class Bench {
       long start = System.nanoTime();
       Child started = Child.gateway(options, Child.freePort(), environment(mock, state));
       gateway = started;
-      started.awaitReady("/health/readiness", Duration.ofSeconds(60));
+      started.awaitReady("/health/readiness", Duration.ofSeconds(180));
       double ready = (System.nanoTime() - start) / 1e9;
       Thread.sleep(3000);
       double idle = started.view.read().rssMib();
@@ -180,9 +189,22 @@ public final class Bench {
     Shape shape = Shape.whole(options.number("prompt-chars"));
     double rate = options.decimal("rate");
     LoadClient.openLoop(List.of(direct, target), shape, rate, 256, options.decimal("warmup") / 2);
-    double[] added = both("at " + options.text("rate") + "/s", shape, rate, 2 * options.decimal("seconds"), false);
+    double[] added = both("at " + options.text("rate") + "/s", direct, target, shape, rate, 2 * options.decimal("seconds"), false);
     report.figure("added latency at " + options.text("rate") + "/s, p50", added[0], "ms", 1, 1, false);
     report.figure("added latency at " + options.text("rate") + "/s, p99", added[1], "ms", 5, 5, false);
+  }
+
+  /** A named model and {@code auto} by turns at the same gateway: what the choice of a model adds to a request. Few prompts are alike, and the length is that of the speed goals. */
+  private void routing() throws IOException, InterruptedException {
+    manner("delay=0&gap=0");
+    Target named = target.asking("named", options.text("model"));
+    Target auto = target.asking("auto", options.text("auto-model"));
+    Shape shape = Shape.whole(Math.max(500, options.number("prompt-chars")));
+    double rate = options.decimal("rate");
+    LoadClient.openLoop(List.of(named, auto), shape, rate, 256, options.decimal("warmup") / 2);
+    double[] added = both("routed, at " + options.text("rate") + "/s", named, auto, shape, rate, 2 * options.decimal("seconds"), false);
+    report.figure("added by " + options.text("auto-model") + " at " + options.text("rate") + "/s, p50", added[0], "ms", 1, 0.5, false);
+    report.figure("added by " + options.text("auto-model") + " at " + options.text("rate") + "/s, p99", added[1], "ms", 10, 5, false);
   }
 
   private void streaming() throws IOException, InterruptedException {
@@ -207,25 +229,25 @@ public final class Bench {
     Shape shape = Shape.stream(CHUNKS, options.number("prompt-chars"));
     double rate = options.decimal("stream-rate");
     LoadClient.openLoop(List.of(direct, target), shape, rate, 512, options.decimal("warmup") / 2);
-    double[] added = both("first chunk at " + options.text("stream-rate") + "/s", shape, rate, 2 * options.decimal("seconds"), true);
+    double[] added = both("first chunk at " + options.text("stream-rate") + "/s", direct, target, shape, rate, 2 * options.decimal("seconds"), true);
     report.figure("first chunk later than direct, p50", added[0], "ms", 2, 2, false);
     report.figure("first chunk later than direct, p99", added[1], "ms", Double.NaN, Double.NaN, false);
     manner("delay=0&gap=0");
   }
 
   /**
-   * Rounds of direct and gateway by turns; rows over all of them. Returns what the gateway adds to p50 and to p99: the median of the rounds' differences, so that one stall of a shared
+   * Rounds of two targets, such as direct and gateway, by turns; rows over all of them. Returns what the second adds to p50 and to p99: the median of the rounds' differences, so that one stall of a shared
    * machine does not decide.
    */
-  private double[] both(String name, Shape shape, double rate, double seconds, boolean first) throws IOException {
-    ProcessView.Reading[] before = {reading(direct), reading(target)};
+  private double[] both(String name, Target one, Target other, Shape shape, double rate, double seconds, boolean first) throws IOException {
+    ProcessView.Reading[] before = {reading(one), reading(other)};
     int gcs = gcs();
     Result[] all = {new Result(), new Result()};
     Result.Samples lateness = new Result.Samples();
     double[] addedMedian = new double[ROUNDS];
     double[] addedTail = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-      LoadClient.OpenLoop run = LoadClient.openLoop(List.of(direct, target), shape, rate, 512, seconds / ROUNDS);
+      LoadClient.OpenLoop run = LoadClient.openLoop(List.of(one, other), shape, rate, 512, seconds / ROUNDS);
       Result.Samples base = first ? run.results().get(0).firstChunk : run.results().get(0).latency;
       Result.Samples over = first ? run.results().get(1).firstChunk : run.results().get(1).latency;
       addedMedian[round] = over.millis(0.5) - base.millis(0.5);
@@ -235,7 +257,7 @@ public final class Bench {
       lateness.addAll(run.lateness());
     }
     for (int i = 0; i < 2; i++) {
-      Target each = i == 0 ? direct : target;
+      Target each = i == 0 ? one : other;
       String note = (first ? "ms to the first chunk; " : "") + "sender late p99 " + Math.round(lateness.millis(0.99) * 1000) + " us";
       report.add(row(name, each, all[i], first ? all[i].firstChunk : all[i].latency, first, before[i], i == 0 ? -1 : gcs, note));
     }

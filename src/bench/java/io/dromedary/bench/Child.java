@@ -120,6 +120,16 @@ final class Child implements AutoCloseable {
     return new Child(start(builder), "http://127.0.0.1:" + port + "/v1", "");
   }
 
+  /** What the process answers to a diagnostic command of the JVM ({@code jcmd}). */
+  String tell(String command) throws IOException, InterruptedException {
+    Process jcmd = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(), Long.toString(process.pid()), command).redirectErrorStream(true).start();
+    String text = new String(jcmd.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (jcmd.waitFor() != 0) {
+      throw new IOException("jcmd " + command + ": " + text.strip());
+    }
+    return text;
+  }
+
   static int freePort() throws IOException {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();

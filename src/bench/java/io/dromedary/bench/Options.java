@@ -30,8 +30,10 @@ final class Options {
     DEFAULTS.put("gateway-pid", "");
     DEFAULTS.put("stand-in", "false");
     DEFAULTS.put("model", "openai/gpt-4o-mini");
+    DEFAULTS.put("auto-model", "auto:balanced");
     DEFAULTS.put("nginx", "auto");
     DEFAULTS.put("wrk", "false");
+    DEFAULTS.put("soak-minutes", "30");
     DEFAULTS.put("kill-requests", "3000");
     DEFAULTS.put("sink-requests", "3000");
     DEFAULTS.put("queue-requests", "20000");

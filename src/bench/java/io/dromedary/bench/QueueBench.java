@@ -2,6 +2,8 @@ package io.dromedary.bench;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +21,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.slf4j.LoggerFactory;
 import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 
 /** Requests by Kafka, end to end: from the first message sent to the last reply read, every key and prompt new, the broker in the harness's own process. */
@@ -41,6 +44,8 @@ final class QueueBench {
   void run(Path parent) throws IOException, InterruptedException {
     Bench.manner(mock, "delay=0&gap=0");
     int messages = options.number("queue-requests");
+    // the broker and its clients tell hundreds of settings
+    ((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.WARN);
     EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 8, REQUESTS, REPLIES, DEAD);
     broker.afterPropertiesSet();
     Map<String, String> environment = new HashMap<>(Bench.environment(mock, Files.createTempDirectory(parent, "queue-")));
@@ -49,7 +54,7 @@ final class QueueBench {
         KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(Map.of(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ProducerConfig.LINGER_MS_CONFIG, 5), new ByteArraySerializer(), new ByteArraySerializer());
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "bench", ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
             "earliest"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-      gateway.awaitReady("/health/readiness", Duration.ofSeconds(60));
+      gateway.awaitReady("/health/readiness", Duration.ofSeconds(180));
       consumer.subscribe(List.of(REPLIES));
       round("warm", messages, producer, consumer);
       Report.header();
@@ -58,6 +63,9 @@ final class QueueBench {
       double cpu = (gateway.view.read().cpuMillis() - before) / (double) messages;
       report.add(new Report.Row("queue", "kafka", messages / seconds, Double.NaN, Double.NaN, Double.NaN, messages, 0, cpu, false, gateway.view.read().rssMib(), gateway.view.read().threads(), -1, ""));
       report.figure("requests by Kafka, end to end", messages / seconds, "requests/s", 1_000, 1_000, true);
+      // of both on one machine in one run: a busy one slows them alike
+      report.figure("requests by Kafka / pass-through by HTTP", messages / seconds / report.perSecond("pass-through", "gateway"), "", Double.NaN, Double.NaN, true);
+      report.figure("CPU by Kafka / pass-through by HTTP", cpu / report.cpu("pass-through", "gateway"), "", Double.NaN, Double.NaN, false);
     } finally {
       broker.destroy();
     }

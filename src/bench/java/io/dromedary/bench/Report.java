@@ -43,6 +43,15 @@ final class Report {
     figures.add(new Figure(name, value, unit, floor, goal, moreIsBetter));
   }
 
+  /** NaN when it was not measured. */
+  double perSecond(String scenario, String target) {
+    return rows.stream().filter(row -> row.scenario.startsWith(scenario) && row.target.equals(target)).mapToDouble(Row::perSecond).findFirst().orElse(Double.NaN);
+  }
+
+  double cpu(String scenario, String target) {
+    return rows.stream().filter(row -> row.scenario.startsWith(scenario) && row.target.equals(target)).mapToDouble(Row::cpu).findFirst().orElse(Double.NaN);
+  }
+
   static void header() {
     System.out.printf("%-22s %-9s %10s %9s %9s %9s %8s %6s %12s %8s %8s %5s  %s%n", "scenario", "target", "per s", "p50 ms", "p99 ms", "p99.9", "ok", "errors", "CPU ms", "RSS MiB", "threads", "GCs", "note");
   }

@@ -20,4 +20,9 @@ record Target(String name, InetSocketAddress address, String authority, String p
     int port = uri.getPort() < 0 ? 80 : uri.getPort();
     return new Target(name, new InetSocketAddress(uri.getHost(), port), uri.getHost() + ":" + port, uri.getPath(), model, process);
   }
+
+  /** The same place, asked for another model. */
+  Target asking(String otherName, String otherModel) {
+    return new Target(otherName, address, authority, prefix, otherModel, process);
+  }
 }

@@ -36,9 +36,39 @@ public final class BatchPages {
     this.clock = clock;
   }
 
-  /** {@code POST /v1/batches}. @throws Problem 400 for a field that is wrong, 429 when too many batches of the project have not ended */
+  /**
+   * {@code POST /v1/batches}. With an {@code Idempotency-Key} one batch is made however often it is sent; a repeated one is told how far that batch is.
+   *
+   * @throws Problem 400 for a field that is wrong, 422 for a key that came with another body, 429 when too many batches of the project have not ended
+   */
   public ObjectNode create(Inbound in, Caller caller) {
     ObjectNode asked = Json.readStrictly(in.body());
+    String key = Once.key(in);
+    if (key == null) {
+      Batch batch = begin(asked, caller);
+      store.create(batch, null);
+      return batch.json();
+    }
+    Once once = Once.of(key, Once.digest().digest(Json.bytes(asked)));
+    while (true) {
+      Once.Made made = store.made(caller.project(), key);
+      if (made == null) {
+        Batch batch = begin(asked, caller);
+        if (store.create(batch, once)) {
+          return batch.json();
+        }
+        continue;
+      }
+      once.check(made);
+      Batch batch = store.batch(caller.project(), made.objectId());
+      if (batch != null) {
+        return batch.json();
+      }
+      store.freeKey(caller.project(), key, made.objectId());
+    }
+  }
+
+  private Batch begin(ObjectNode asked, Caller caller) {
     String fileId = asked.path("input_file_id").asText();
     BatchFile file = fileId.isEmpty() || fileId.length() > 64 ? null : store.file(caller.project(), fileId);
     if (file == null || !file.purpose().equals(BatchFile.INPUT)) {
@@ -57,9 +87,7 @@ public final class BatchPages {
       throw Problem.overloaded(429, "project `" + caller.project() + "` has " + limits.maxOpen() + " batches that have not ended, its limit (dromedary.batches.max-open)", Duration.ofMinutes(1));
     }
     long now = clock.millis();
-    Batch batch = new Batch(Ids.batch(), caller.project(), caller.keyId(), "batch", endpoint, file.id(), window, metadata, Batch.VALIDATING, 0, 0, 0, null, null, null, now, now + window(window).toMillis(), Map.of(), null);
-    store.create(batch);
-    return batch.json();
+    return new Batch(Ids.batch(), caller.project(), caller.keyId(), "batch", endpoint, file.id(), window, metadata, Batch.VALIDATING, 0, 0, 0, null, null, null, now, now + window(window).toMillis(), Map.of(), null);
   }
 
   static Duration window(String window) {

@@ -138,8 +138,9 @@ public final class BatchStore {
     }
   }
 
-  void ready(String id, String filename, String purpose, long bytes) {
-    with(connection -> ready(connection, id, filename, purpose, bytes));
+  /** Shows a file that was written. @return false if its key has made another one meanwhile: then it is gone */
+  boolean ready(BatchFile file, @Nullable Once once) {
+    return once(file.project(), file.id(), once, connection -> ready(connection, file.id(), file.filename(), file.purpose(), file.bytes()));
   }
 
   private static int ready(Connection connection, String id, String filename, String purpose, long bytes) throws SQLException {
@@ -320,9 +321,59 @@ public final class BatchStore {
 
   // ---- batches
 
-  /** A batch of the API. */
-  void create(Batch batch) {
-    with(connection -> insert(connection, batch, null));
+  /** A batch of the API. @return false if its key has made another one meanwhile */
+  boolean create(Batch batch, @Nullable Once once) {
+    return once(batch.project(), batch.id(), once, connection -> insert(connection, batch, null));
+  }
+
+  // ---- idempotency keys
+
+  /** Another request was first. */
+  private static final class Taken extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Taken() {
+      super("the key is taken", null, false, false);
+    }
+  }
+
+  private boolean once(String project, String objectId, @Nullable Once once, Work<Integer> make) {
+    try {
+      together(connection -> {
+        if (once != null) {
+          run(connection, "DELETE FROM dromedary_batch_keys WHERE project = ? AND idempotency_key = ? AND created_at_ms <= ?", project, once.key(), clock.millis() - Once.KEPT.toMillis());
+          try {
+            run(connection, "INSERT INTO dromedary_batch_keys (project, idempotency_key, request_hash, object_id, created_at_ms) VALUES (?, ?, ?, ?, ?)", project, once.key(), once.hash(), objectId, clock.millis());
+          } catch (SQLException e) {
+            if (e.getSQLState() != null && e.getSQLState().startsWith("23")) {
+              throw new Taken();
+            }
+            throw e;
+          }
+        }
+        return make.on(connection);
+      });
+      return true;
+    } catch (Taken meanwhile) {
+      return false;
+    }
+  }
+
+  /** What this key has made in the last day, null for nothing. */
+  Once.@Nullable Made made(String project, String key) {
+    return with(connection -> {
+      try (PreparedStatement select = connection.prepareStatement("SELECT request_hash, object_id FROM dromedary_batch_keys WHERE project = ? AND idempotency_key = ? AND created_at_ms > ?")) {
+        bind(select, project, key, clock.millis() - Once.KEPT.toMillis());
+        try (ResultSet row = select.executeQuery()) {
+          return row.next() ? new Once.Made(row.getString(1), row.getString(2)) : null;
+        }
+      }
+    });
+  }
+
+  /** The key is free again: what it made is gone. */
+  void freeKey(String project, String key, String objectId) {
+    with(connection -> run(connection, "DELETE FROM dromedary_batch_keys WHERE project = ? AND idempotency_key = ? AND object_id = ?", project, key, objectId));
   }
 
   /** A file of the inbox and its batch, both or none. */
@@ -544,9 +595,10 @@ public final class BatchStore {
     });
   }
 
-  /** Forgets files whose writing was cut off. */
+  /** Forgets files whose writing was cut off, and keys after their day. */
   void forgetUnfinished(Instant before) {
     together(connection -> {
+      run(connection, "DELETE FROM dromedary_batch_keys WHERE created_at_ms <= ?", clock.millis() - Once.KEPT.toMillis());
       run(connection, "DELETE FROM dromedary_file_chunks WHERE file_id IN (SELECT id FROM dromedary_files WHERE ready = FALSE AND created_at_ms < ?)", before.toEpochMilli());
       return run(connection, "DELETE FROM dromedary_files WHERE ready = FALSE AND created_at_ms < ?", before.toEpochMilli());
     });

@@ -1,5 +1,7 @@
 package io.dromedary.batch;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Caller;
@@ -10,6 +12,8 @@ import io.dromedary.chat.Problem;
 import io.dromedary.chat.Upload;
 import java.io.IOException;
 import java.io.InputStream;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,8 +39,12 @@ public final class FilePages {
     this.clock = clock;
   }
 
-  /** {@code POST /v1/files}. @throws Problem 400 for a form that lacks something, 413 for a file that is too large, 429 when the project has too much, 503 when too many upload */
-  public ObjectNode upload(@Nullable Upload upload, Caller caller) {
+  /**
+   * {@code POST /v1/files}. With an {@code Idempotency-Key} one file is made however often it is sent.
+   *
+   * @throws Problem 400 for a form that lacks something, 413 for a file that is too large, 422 for a key that came with another file, 429 when the project has too much, 503 when too many upload
+   */
+  public ObjectNode upload(@Nullable Upload upload, Inbound in, Caller caller) {
     if (upload == null) {
       throw new Problem(415, "invalid_request_error", "a file is sent as multipart/form-data with the fields `purpose` and `file`").code("unsupported_media_type");
     }
@@ -44,13 +52,13 @@ public final class FilePages {
       throw Problem.overloaded(503, UPLOADS + " files are being uploaded, the limit", Duration.ofSeconds(1));
     }
     try {
-      return take(upload, caller);
+      return take(upload, Once.key(in), caller);
     } finally {
       uploads.release();
     }
   }
 
-  private ObjectNode take(Upload upload, Caller caller) {
+  private ObjectNode take(Upload upload, @Nullable String key, Caller caller) {
     long room = limits.maxProjectBytes() - store.bytes(caller.project());
     if (room <= 0) {
       throw new Problem(429, "insufficient_quota", "the files of project `" + caller.project() + "` have " + limits.maxProjectBytes() + " bytes, its limit (dromedary.batches.max-project-bytes); delete some").code("storage_full")
@@ -61,9 +69,28 @@ public final class FilePages {
     try {
       upload.receive(form);
       BatchFile file = form.file();
-      store.ready(file.id(), file.filename(), file.purpose(), file.bytes());
-      taken = true;
-      return file.json();
+      if (key == null) {
+        store.ready(file, null);
+        taken = true;
+        return file.json();
+      }
+      Once once = Once.of(key, form.hash());
+      while (true) {
+        Once.Made made = store.made(caller.project(), key);
+        if (made == null) {
+          taken = store.ready(file, once);
+          if (taken) {
+            return file.json();
+          }
+          continue;
+        }
+        once.check(made);
+        BatchFile first = store.file(caller.project(), made.objectId());
+        if (first != null) {
+          return first.json();
+        }
+        store.freeKey(caller.project(), key, made.objectId());
+      }
     } finally {
       if (!taken && form.begun) {
         store.discard(form.id);
@@ -80,6 +107,7 @@ public final class FilePages {
     private long bytes;
     private String filename = "";
     private String purpose = "";
+    private final MessageDigest content = Once.digest();
 
     Form(String id, String project, long most) {
       this.id = id;
@@ -105,10 +133,16 @@ public final class FilePages {
       store.begin(id, project);
       begun = true;
       filename = BatchStore.clip(given.isBlank() ? "file.jsonl" : given.substring(Math.max(given.lastIndexOf('/'), given.lastIndexOf('\\')) + 1), 255);
-      bytes = store.write(id, content, most);
+      bytes = store.write(id, new DigestInputStream(content, this.content), most);
       if (bytes < 0) {
         throw new Problem(413, "invalid_request_error", "the file may have at most " + most + " bytes (dromedary.batches.max-file-bytes, max-project-bytes)").code("file_too_large").param("file").shouldRetry(false);
       }
+    }
+
+    byte[] hash() {
+      MessageDigest all = Once.digest();
+      all.update((filename.length() + ":" + filename + purpose + ":").getBytes(UTF_8));
+      return all.digest(content.digest());
     }
 
     BatchFile file() {

@@ -285,10 +285,10 @@ public final class Budgets {
     List<Draw> draws = new ArrayList<>(4);
     try {
       if (project != null) {
-        add(draws, project, request, caller, earlier, model, upperBound);
+        add(draws, project, request, caller, earlier, model, upperBound, false);
       }
       if (key != null) {
-        add(draws, key, request, caller, earlier, model, upperBound);
+        add(draws, key, request, caller, earlier, model, upperBound, false);
       }
     } catch (Problem problem) {
       refused.increment();
@@ -297,7 +297,38 @@ public final class Budgets {
     return draws;
   }
 
-  private void add(List<Draw> draws, Rules rules, ModelRequest request, Caller caller, List<Attempt> earlier, Model model, @Nullable Usd upperBound) {
+  /**
+   * Why {@link #draws} or the ledger would refuse a call as things stand, null if neither would; nothing is held, counted or told to anybody.
+   *
+   * @param upperBound the most it can cost, null when its model is unpriced
+   * @throws Problem 503 if the store cannot be asked
+   */
+  public @Nullable Problem rehearse(ModelRequest request, Caller caller, Model model, @Nullable Usd upperBound) {
+    List<Draw> draws = new ArrayList<>(4);
+    try {
+      for (Rules rules : of(caller)) {
+        add(draws, rules, request, caller, List.of(), model, upperBound, true);
+      }
+    } catch (Problem problem) {
+      return problem;
+    }
+    long asked = upperBound == null ? 0 : upperBound.nanos();
+    try {
+      for (Draw draw : draws) {
+        BudgetStore.Row row = store.find(draw.purse().key());
+        Purse.Balance balance = row == null ? new Purse.Balance(0, 0, 0) : new Purse.Balance(row.granted(), row.used(), row.reserved());
+        long most = Math.max(asked, draw.atLeastNanos());
+        if (most > draw.purse().limitNanos() + balance.granted() - balance.used() - balance.reserved()) {
+          return ((LivePurse) draw.purse()).word(balance, most);
+        }
+      }
+      return null;
+    } catch (SQLException e) {
+      throw new Problem(503, "service_unavailable_error", "the budgets cannot be read just now; try again shortly").code("ledger_unavailable").retryAfter(Duration.ofSeconds(2));
+    }
+  }
+
+  private void add(List<Draw> draws, Rules rules, ModelRequest request, Caller caller, List<Attempt> earlier, Model model, @Nullable Usd upperBound, boolean rehearsed) {
     if (rules.fault() != null) {
       throw new Problem(503, "service_unavailable_error", "the budgets of `" + rules.owner() + "` cannot be read, so nothing is served to it; the operator must mend them").code("budgets_unreadable")
           .retryAfter(Duration.ofSeconds(30));
@@ -310,7 +341,7 @@ public final class Budgets {
         continue;
       }
       if (rule.scope() != BudgetRule.Scope.TAG && rule.tags().isEmpty()) {
-        add(draws, rules, live, subject(rule.scope(), request, caller, model), now, earlier, model, upperBound, asked);
+        add(draws, rules, live, subject(rule.scope(), request, caller, model), now, earlier, model, upperBound, asked, rehearsed);
         continue;
       }
       Set<String> tags = tags(request, caller);
@@ -321,12 +352,12 @@ public final class Budgets {
         }
       }
       if (rule.scope() != BudgetRule.Scope.TAG) {
-        add(draws, rules, live, subject(rule.scope(), request, caller, model), now, earlier, model, upperBound, asked);
+        add(draws, rules, live, subject(rule.scope(), request, caller, model), now, earlier, model, upperBound, asked, rehearsed);
       } else if (tags.isEmpty()) {
-        add(draws, rules, live, "", now, earlier, model, upperBound, asked);
+        add(draws, rules, live, "", now, earlier, model, upperBound, asked, rehearsed);
       } else {
         for (String tag : tags) {
-          add(draws, rules, live, tag, now, earlier, model, upperBound, asked);
+          add(draws, rules, live, tag, now, earlier, model, upperBound, asked, rehearsed);
         }
       }
     }
@@ -339,7 +370,7 @@ public final class Budgets {
     }
   }
 
-  private void add(List<Draw> draws, Rules rules, Live live, String subject, long now, List<Attempt> earlier, Model model, @Nullable Usd upperBound, long asked) {
+  private void add(List<Draw> draws, Rules rules, Live live, String subject, long now, List<Attempt> earlier, Model model, @Nullable Usd upperBound, long asked, boolean rehearsed) {
     priced(rules, model, upperBound);
     if (asked == 0) {
       // what costs nothing is served from a spent budget too
@@ -350,7 +381,7 @@ public final class Budgets {
       return;
     }
     LivePurse purse = purse(rules.project(), live, subject, now);
-    if (purse.isSpentFor(asked)) {
+    if (!rehearsed && purse.isSpentFor(asked)) {
       throw purse.refusal(asked);
     }
     draws.add(new Draw(purse));

@@ -128,6 +128,11 @@ final class LivePurse implements Purse {
   @Override
   public Problem refusal(Balance balance, long askedNanos) {
     tell(credit == null ? BudgetSignals.Kind.BUDGET_SPENT : BudgetSignals.Kind.CREDIT_SPENT, balance);
+    return word(balance, askedNanos);
+  }
+
+  /** What such a refusal says, without being one: nobody hears of it. */
+  Problem word(Balance balance, long askedNanos) {
     return credit == null ? overBudget(balance, askedNanos) : overCredit(balance, askedNanos);
   }
 

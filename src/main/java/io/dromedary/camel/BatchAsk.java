@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
 /** Sends a batch's line through the routes as a message of its own: in the name of the key that brought the batch, behind all who wait for their answers. */
 public final class BatchAsk implements LineAsker {
   private final CamelContext context;
+  private final String line;
   private final RequestIds ids = new RequestIds();
   private volatile @Nullable ProducerTemplate template;
 
-  public BatchAsk(CamelContext context) {
+  public BatchAsk(CamelContext context, BundleNames names) {
     this.context = context;
+    this.line = names.direct("ask-batch-line");
   }
 
   @Override
@@ -32,7 +34,7 @@ public final class BatchAsk implements LineAsker {
     String id = ids.next();
     Inbound in = new Inbound(id, asking.entry(), "POST", asking.line().endpoint(), Map.of(), Map.of(CallerRegistry.KNOWN_CALLER, asking.keyId().isEmpty() ? asking.project() : asking.project() + "/" + asking.keyId(), InFlight.PRIORITY, "batch"), asking.line().body(), Instant.now());
     try {
-      Exchange exchange = template().request("direct:ask-batch-line", to -> {
+      Exchange exchange = template().request(line, to -> {
         to.getMessage().setBody(in);
         to.setVariable("requestId", id);
         to.setVariable("entry", asking.entry());

@@ -32,6 +32,7 @@ public final class CostRelays {
   private static final long LONGEST_PAUSE_SECONDS = 60;
 
   private final Outbox outbox;
+  private final BundleNames names;
   private final List<Relay> relays = new ArrayList<>();
   private final String addresses;
   private final String alertAddresses;
@@ -70,12 +71,16 @@ public final class CostRelays {
 
   /** @param sinks Camel URIs by name; see {@link #named} */
   public CostRelays(Outbox outbox, Map<String, String> sinks) {
-    this(outbox, sinks, Map.of());
+    this(outbox, sinks, Map.of(), new BundleNames(""));
   }
 
-  /** @param alertSinks Camel URIs that alerts go to, by the names that the outbox has for them */
-  public CostRelays(Outbox outbox, Map<String, String> sinks, Map<String, String> alertSinks) {
+  /**
+   * @param alertSinks Camel URIs that alerts go to, by the names that the outbox has for them
+   * @param names what the templates of the relays' routes are called
+   */
+  public CostRelays(Outbox outbox, Map<String, String> sinks, Map<String, String> alertSinks, BundleNames names) {
     this.outbox = outbox;
+    this.names = names;
     this.addresses = add("cost", sinks);
     this.alertAddresses = add("alert", alertSinks);
   }
@@ -133,7 +138,7 @@ public final class CostRelays {
       if (relay.uri.startsWith("kafka:")) {
         KafkaSink.check(sink, relay.name);
       }
-      String template = relay.kind.equals("cost") ? "relay-cost-events" : "relay-alerts";
+      String template = names.id(relay.kind.equals("cost") ? "relay-cost-events" : "relay-alerts");
       TemplatedRouteBuilder.builder(context, template).routeId(template + "-" + i).parameter("number", i).parameter("sink", relay.uri).add();
       LOG.info("{} go to {}", relay.kind.equals("cost") ? "cost events" : "alerts", relay.name);
     }

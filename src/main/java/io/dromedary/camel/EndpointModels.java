@@ -174,7 +174,8 @@ public final class EndpointModels implements Processor, AutoCloseable {
     if (caller != null) {
       call.setVariable("caller", caller);
       if (endpoint.getEndpointUri().startsWith("direct:")) {
-        // a route that asks the gateway in turn does so for the same project
+        // a route that asks the gateway in turn does so for the same project and key
+        call.setProperty(Ingress.PROJECT, caller.keyId().isEmpty() ? caller.project() : caller.project() + "/" + caller.keyId());
         call.getMessage().setHeader("x-dromedary-project", caller.project());
       }
     }
@@ -307,7 +308,7 @@ public final class EndpointModels implements Processor, AutoCloseable {
     if (uri != null) {
       return context.getEndpoint(uri);
     }
-    Route route = context.getRoute(model.name());
+    Route route = RouteReload.newest(context, model.name());
     if (route == null) {
       throw new IllegalArgumentException("there is no route `" + model.name() + "`");
     }

@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * and leaves the host's own error handler out. That handler gets the message as the host sent it.
  */
 public final class HostDoor implements Processor {
+  /** Set while a host's exchange is with us: what it brings is in its message, though it came by the host's own HTTP door. */
+  static final String PASSED = "DromedaryHostsExchange";
+
   private final CamelContext context;
   private final String door;
   private volatile @Nullable Producer producer;
@@ -29,7 +32,9 @@ public final class HostDoor implements Processor {
     Object body = message.getBody();
     // With them go the counters of redeliveries, by which the host's error handler knows when to end.
     Map<String, Object> headers = new HashMap<>(message.getHeaders());
+    exchange.setProperty(PASSED, true);
     producer().process(exchange);
+    exchange.removeProperty(PASSED);
     if (exchange.getException() != null) {
       exchange.getMessage().setBody(body);
       headers.forEach(exchange.getMessage()::setHeader);

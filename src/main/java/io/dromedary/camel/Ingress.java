@@ -1,5 +1,6 @@
 package io.dromedary.camel;
 
+import io.dromedary.access.CallerRegistry;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
 import io.dromedary.limit.BodyBudget;
@@ -15,12 +16,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.apache.camel.Exchange;
 import org.apache.camel.Message;
 import org.apache.camel.Processor;
 import org.apache.camel.WrappedFile;
 import org.apache.camel.component.file.GenericFile;
 import org.apache.camel.http.common.HttpMessage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one way in, for every entry: the message becomes an {@link Inbound} of bytes under the size cap and a few allow-listed words of metadata, and every header is gone (X1, X2). What a header would have controlled, it does not.
@@ -28,6 +31,10 @@ import org.apache.camel.http.common.HttpMessage;
 public final class Ingress implements Processor {
   /** Metadata that non-HTTP entries may carry as headers; the same names as over HTTP. */
   private static final String PREFIX = "x-dromedary-";
+  /** The exchange property by which a route in this JVM says whose a request is: {@code project} or {@code project/key}. No message from outside can set one. */
+  public static final String PROJECT = "dromedary.project";
+  /** As over HTTP; read only where nothing in this JVM says whose a request is. */
+  private static final Set<String> KEYS = Set.of("authorization", "x-api-key", "api-key");
   private static final String IDEMPOTENCY_KEY = "idempotency-key";
   /** How files of one request a line end. */
   private static final String LINES = ".jsonl";
@@ -46,12 +53,18 @@ public final class Ingress implements Processor {
   private final RequestIds ids;
   private final int maxBodyBytes;
   private final BodyReader.Slots slots;
+  private final String embedded;
 
-  public Ingress(HttpEntry http, RequestIds ids, int maxBodyBytes, BodyBudget bodies) {
+  /**
+   * @param http null where there are no HTTP doors
+   * @param embedded whose the requests of routes in this JVM are that do not say it; "" for nobody's
+   */
+  public Ingress(@Nullable HttpEntry http, RequestIds ids, int maxBodyBytes, BodyBudget bodies, String embedded) {
     this.http = http;
     this.ids = ids;
     this.maxBodyBytes = maxBodyBytes;
     this.slots = () -> slot(bodies.start(0));
+    this.embedded = embedded;
   }
 
   private static BodyReader.Slot slot(BodyBudget.Reading reading) {
@@ -85,7 +98,7 @@ public final class Ingress implements Processor {
     String id = ids.next();
     exchange.setVariable("requestId", id);
     HttpMessage httpMessage = exchange.getIn(HttpMessage.class);
-    if (httpMessage != null && httpMessage.getRequest() != null && !Boolean.TRUE.equals(exchange.getProperty(ServletBinding.TAKEN))) {
+    if (http != null && httpMessage != null && httpMessage.getRequest() != null && !Boolean.TRUE.equals(exchange.getProperty(ServletBinding.TAKEN)) && !Boolean.TRUE.equals(exchange.getProperty(HostDoor.PASSED))) {
       exchange.setProperty(ServletBinding.TAKEN, true);
       HttpServletRequest request = httpMessage.getRequest();
       exchange.setVariable("entry", "http");
@@ -103,7 +116,7 @@ public final class Ingress implements Processor {
     } else {
       String entry = entry(exchange);
       exchange.setVariable("entry", entry);
-      message.setBody(new Inbound(id, entry, "", "", Map.of(), metadata(message), bytes(exchange, message.getBody()), Instant.now()));
+      message.setBody(new Inbound(id, entry, "", "", Map.of(), metadata(exchange, message), bytes(exchange, message.getBody()), Instant.now()));
     }
     if (((Inbound) message.getBody()).header(IDEMPOTENCY_KEY) != null) {
       exchange.setVariable("idempotent", true);
@@ -122,12 +135,16 @@ public final class Ingress implements Processor {
     };
   }
 
-  private static Map<String, String> metadata(Message message) {
+  private Map<String, String> metadata(Exchange exchange, Message message) {
     Map<String, String> metadata = new HashMap<>(4);
+    String said = exchange.getProperty(PROJECT, embedded, String.class);
+    if (!said.isBlank()) {
+      metadata.put(CallerRegistry.KNOWN_CALLER, said);
+    }
     for (Map.Entry<String, Object> header : message.getHeaders().entrySet()) {
       String name = header.getKey().toLowerCase(Locale.ROOT);
       // a key that is too long is refused, not left out: its request must not run twice unnoticed
-      if (header.getValue() instanceof String value && (name.equals(IDEMPOTENCY_KEY) || name.startsWith(PREFIX) && value.length() <= 1_024)) {
+      if (header.getValue() instanceof String value && (name.equals(IDEMPOTENCY_KEY) || (name.startsWith(PREFIX) || said.isBlank() && KEYS.contains(name)) && value.length() <= 1_024)) {
         metadata.put(name, value);
       }
     }

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>JMS allows no hyphen in a property's name: {@code x_request_id} is {@code x-request-id}, and so is Camel's own spelling of it, {@code x_HYPHEN_request_HYPHEN_id}.
  */
 public final class JmsRequest implements Processor {
+  private static final String DELIVERIES = "JMSXDeliveryCount";
+
   private final String project;
   private final boolean repliesElsewhere;
   private final int longest;
@@ -89,7 +91,8 @@ public final class JmsRequest implements Processor {
     }
     String correlation = jms.getJMSCorrelationID();
     byte @Nullable [] key = correlation == null ? null : correlation.getBytes(StandardCharsets.UTF_8);
-    QueueMessage message = new QueueMessage("jms", String.valueOf(jms.getJMSMessageID()), key, body, refusal, headers, project, seal);
+    QueueMessage message = new QueueMessage("jms", String.valueOf(jms.getJMSMessageID()), key, body, refusal, headers, project, seal)
+        .delivered(jms.propertyExists(DELIVERIES) && jms.getObjectProperty(DELIVERIES) instanceof Integer times ? times : 1);
     return addressed ? message : message.withoutAddress();
   }
 

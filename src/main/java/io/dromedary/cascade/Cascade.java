@@ -87,8 +87,9 @@ public final class Cascade {
     return accept;
   }
 
-  Candidates climb() {
-    round = ladder.round(left, Attempt.Purpose.ANSWER);
+  /** @param standIns whether the rungs above may stand in for one that fails to answer */
+  Candidates climb(boolean standIns) {
+    round = ladder.round(standIns || left.isEmpty() ? left : left.subList(0, 1), Attempt.Purpose.ANSWER);
     return round;
   }
 

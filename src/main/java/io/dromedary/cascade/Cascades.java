@@ -37,9 +37,9 @@ public final class Cascades {
     return new Cascade(request, request.with(json), accept, candidates, hidden);
   }
 
-  /** The rungs that are left, as a round of their own: a provider that fails is passed over to the next rung. */
+  /** The rungs that are left, as a round of their own: a provider that fails is passed over to the next rung, unless the request wants no stand-ins. */
   public Candidates climb(Cascade cascade) {
-    return cascade.climb();
+    return cascade.climb(cascade.getAsked().json().path("provider").path("allow_fallbacks").asBoolean(true));
   }
 
   /** Takes the answer of a rung, to be tested. */

@@ -104,11 +104,11 @@ public final class Judges {
     if (score == null) {
       signals.put("fallback_from", "causal");
       signals.put("fallback_why", judges == null ? "the judge may not see this request" : said == null ? "the judge did not answer in time" : "the judge gave no number");
-      return new Complexity(otherwise.score(), otherwise.tier(), otherwise.scorer(), signals);
+      return otherwise.told(signals);
     }
     signals.clear();
     signals.put("judge", model);
-    return new Complexity(score, Tier.of(score), "causal", signals);
+    return new Complexity(score, Tier.of(score), "causal", signals, otherwise.reading());
   }
 
   /** The ranking after the judge's call, which stays on the bill. */

@@ -9,4 +9,9 @@ public interface ComplexityScorer {
 
   /** The name it goes by in {@code routing.yaml} and in model names such as {@code router-<kind>-<threshold>}. */
   String kind();
+
+  /** The score of a turn before the latest, which counts less: what takes time may be left out. */
+  default double scoreEarlier(ChatRequest turn) {
+    return score(turn).score();
+  }
 }

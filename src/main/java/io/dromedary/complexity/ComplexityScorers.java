@@ -2,11 +2,13 @@ package io.dromedary.complexity;
 
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Tier;
+import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
@@ -22,7 +24,7 @@ public final class ComplexityScorers {
   private static final Map<String, String> ALIASES = Map.of("mf", "learned", "lexical", "learned");
 
   private final Map<String, ComplexityScorer> byKind = new LinkedHashMap<>();
-  private final Supplier<String> configured;
+  private final Function<String, String> configured;
   private final UnaryOperator<Complexity> tiers;
 
   /**
@@ -35,6 +37,11 @@ public final class ComplexityScorers {
 
   /** @param tiers gives a scored request the tier that is configured for its scorer and score */
   public ComplexityScorers(List<ComplexityScorer> scorers, Supplier<String> configured, UnaryOperator<Complexity> tiers) {
+    this(scorers, project -> configured.get(), tiers);
+  }
+
+  /** @param configured the kind in force for a project */
+  public ComplexityScorers(List<ComplexityScorer> scorers, Function<String, String> configured, UnaryOperator<Complexity> tiers) {
     byKind.put(KEYWORDS.kind(), KEYWORDS);
     LengthScorer length = new LengthScorer();
     byKind.put(length.kind(), length);
@@ -53,8 +60,13 @@ public final class ComplexityScorers {
 
   /** Never throws for a checked request. A kind that we do not have is scored by the configured scorer; the ranking refuses its name. */
   public Complexity score(ChatRequest request) {
+    return score(request, Caller.OPEN);
+  }
+
+  /** The same by the scorer that is in force for who asks. */
+  public Complexity score(ChatRequest request, Caller caller) {
     String wished = request.hint(WISHED);
-    String asked = wished != null && byKind.containsKey(wished) ? wished : configured.get();
+    String asked = wished != null && byKind.containsKey(wished) ? wished : configured.apply(caller.project());
     String model = request.model();
     if (model.startsWith(ROUTER)) {
       int end = model.lastIndexOf('-');
@@ -91,13 +103,13 @@ public final class ComplexityScorers {
     }
     Map<String, Object> signals = new LinkedHashMap<>(complexity.signals());
     signals.put("tier_raised_by", word);
-    return new Complexity(complexity.score(), byWords.tier(), complexity.scorer(), signals);
+    return complexity.at(byWords.tier()).told(signals);
   }
 
   private static Complexity told(Complexity complexity, Map<String, Object> more) {
     Map<String, Object> signals = new LinkedHashMap<>(complexity.signals());
     signals.putAll(more);
-    return new Complexity(complexity.score(), complexity.tier(), complexity.scorer(), signals);
+    return complexity.told(signals);
   }
 
   private static Complexity fallback(ChatRequest request, String kind, String why) {

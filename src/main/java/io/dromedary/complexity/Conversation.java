@@ -41,7 +41,7 @@ final class Conversation {
         latestSeen = true;
         continue;
       }
-      sum += weight * scorer.score(alone(request, message)).score();
+      sum += weight * scorer.scoreEarlier(alone(request, message));
       weights += weight;
       weight *= FADES;
       turns++;
@@ -53,7 +53,7 @@ final class Conversation {
     Map<String, Object> signals = new LinkedHashMap<>(latest.signals());
     signals.put("latest_score", latest.score());
     signals.put("earlier_turns", turns);
-    return new Complexity(score, Tier.of(score), latest.scorer(), signals);
+    return new Complexity(score, Tier.of(score), latest.scorer(), signals, latest.reading());
   }
 
   private static ChatRequest alone(ChatRequest request, JsonNode message) {

@@ -41,20 +41,26 @@ final class Landmarks {
 
   /** Adds the answer to each output. */
   void add(float[] place, double[] out) {
-    float[] near = new float[count];
-    float norm = 0;
-    for (int column = 0; column < width; column++) {
-      float value = place[column];
-      norm += value * value;
-      int start = column * count;
+    float[] near = likenesses(place);
+    int output = 0;
+    for (; output + 2 < bias.length; output += 3) {
+      // three sums that do not wait for each other, each in the order of the landmarks
+      int start = output * count;
+      int second = start + count;
+      int third = second + count;
+      double a = bias[output];
+      double b = bias[output + 1];
+      double c = bias[output + 2];
       for (int i = 0; i < near.length; i++) {
-        near[i] += value * at[start + i];
+        a += weights[start + i] * near[i];
+        b += weights[second + i] * near[i];
+        c += weights[third + i] * near[i];
       }
+      out[output] += a;
+      out[output + 1] += b;
+      out[output + 2] += c;
     }
-    for (int i = 0; i < near.length; i++) {
-      near[i] = exp(Math.min(0, 2 * near[i] - norm - norms[i]));
-    }
-    for (int output = 0; output < bias.length; output++) {
+    for (; output < bias.length; output++) {
       double sum = bias[output];
       int start = output * count;
       for (int i = 0; i < near.length; i++) {
@@ -64,9 +70,51 @@ final class Landmarks {
     }
   }
 
+  /** Four columns at a time, each sum in the order of the columns: not a bit of difference to one after the other. */
+  private float[] likenesses(float[] place) {
+    float[] near = new float[count];
+    float norm = 0;
+    int column = 0;
+    for (; column + 3 < width; column += 4) {
+      float v0 = place[column];
+      float v1 = place[column + 1];
+      float v2 = place[column + 2];
+      float v3 = place[column + 3];
+      norm = norm + v0 * v0 + v1 * v1 + v2 * v2 + v3 * v3;
+      int first = column * count;
+      int second = first + count;
+      int third = second + count;
+      int fourth = third + count;
+      addFour(near, at, first, v0, second, v1, third, v2, fourth, v3);
+    }
+    for (; column < width; column++) {
+      float value = place[column];
+      norm += value * value;
+      int start = column * count;
+      for (int i = 0; i < near.length; i++) {
+        near[i] += value * at[start + i];
+      }
+    }
+    for (int i = 0; i < near.length; i++) {
+      float power = 2 * near[i] - norm - norms[i];
+      near[i] = exp(power > 0 ? 0 : power);
+    }
+    return near;
+  }
+
+  /** A loop of its own, so that it is compiled to vector instructions wherever it is called from. */
+  private static void addFour(float[] near, float[] at, int first, float v0, int second, float v1, int third, float v2, int fourth, float v3) {
+    for (int i = 0; i < near.length; i++) {
+      near[i] = near[i] + v0 * at[first + i] + v1 * at[second + i] + v2 * at[third + i] + v3 * at[fourth + i];
+    }
+  }
+
   /** e to a power of 0 or less, right to some 1e-6: a third of the time of {@link Math#exp}, and the same on every machine. */
   static float exp(float power) {
-    float twos = Math.max(-120, power * 1.44269504f);
+    float twos = power * 1.44269504f;
+    if (twos < -120) {
+      twos = -120;
+    }
     int whole = (int) (twos - 0.5f);
     float r = twos - whole;
     float part = 1 + r * (0.69314718f + r * (0.24022651f + r * (0.05550411f + r * (0.00961813f + r * (0.00133336f + r * 0.00015403f)))));

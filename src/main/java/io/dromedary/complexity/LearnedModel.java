@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Lettered questions take the mean of three members: a linear one that sums a weight per trait and per hashed gram (ridge regression), and two that know combinations, over a small space in which a prompt's traits
  * stand beside its coordinates by latent semantic analysis of the grams (Deerwester et al. 1990): {@link Landmarks} and a {@link Forest}. With a sentence vector a fourth one votes.
  *
- * <p>Open questions take the count of their words, since they are of many more kinds than were trained on; a ridge over traits and one over words move it by at most {@link #OPEN_CLIP} standard deviations each. Where the
+ * <p>Open questions take the count of their words, since they are of many more kinds than were trained on; a ridge over traits and two over words move it by at most {@link #OPEN_CLIP} standard deviations each. Where the
  * open questions trained on are nearly all word problems ({@link #problemsOnly}), only such are moved, and those that want something worked out (code, maths, a number) rank as if they were {@link #WORKED_OUT} deviation
  * longer; the rest rank exactly as word count ranks them. Both kinds are calibrated apart, by a curve of points that rises strictly, so that no two scores fall together.
  */
@@ -31,7 +31,7 @@ public final class LearnedModel {
   static final double OPEN_CLIP = 1.5;
   /** How many deviations of length a question that wants code, maths or a number is taken to be longer. */
   static final double WORKED_OUT = 1;
-  private static final int MAGIC = 0x44524C34;
+  private static final int MAGIC = 0x44524C35;
   private static final int MOST_BYTES = 8 << 20;
   private static final int TRAITS_HASH = 31 * PromptReading.TRAITS.hashCode() + PromptReading.FORM.hashCode();
   static final int TRAITS = PromptReading.TRAITS.size();
@@ -46,7 +46,7 @@ public final class LearnedModel {
 
   /** Who votes, on lettered questions and on open ones. */
   enum Member {
-    LINEAR, LANDMARKS, FOREST, SEMANTIC, OPEN_LENGTH, OPEN_TRAITS, OPEN_WORDS, OPEN_LEARNED, OPEN_SEMANTIC
+    LINEAR, LANDMARKS, FOREST, SEMANTIC, OPEN_LENGTH, OPEN_TRAITS, OPEN_WORDS, OPEN_LEARNED, OPEN_SEMANTIC, OPEN_HALVES
   }
 
 
@@ -65,6 +65,8 @@ public final class LearnedModel {
   float[] openTraits = new float[3 * TRAITS];
   /** Weight of each word that an open question has. */
   float[] openWords = new float[PromptReading.WORD_BUCKETS];
+  /** Weight of each word of a word problem, by the better half of the scored models against the others. */
+  float[] openHalves = new float[PromptReading.WORD_BUCKETS];
   boolean problemsOnly;
   /** Over the places that a sentence vector gives; null where the model was trained without. */
   @Nullable Landmarks semantic;
@@ -134,6 +136,7 @@ public final class LearnedModel {
     fill(data, model.shares);
     fill(data, model.openTraits);
     fill(data, model.openWords);
+    fill(data, model.openHalves);
     model.bias = data.readFloat();
     model.gramScale = data.readFloat();
     model.traitReach = data.readFloat();
@@ -171,7 +174,7 @@ public final class LearnedModel {
       data.writeInt(TRAITS_HASH);
       data.writeInt(DIMS);
       data.writeInt(PromptReading.BUCKETS);
-      for (float[] values : List.of(mean, inverseDeviation, traitWeights, rowScale, members, shares, openTraits, openWords, new float[] {bias, gramScale, traitReach})) {
+      for (float[] values : List.of(mean, inverseDeviation, traitWeights, rowScale, members, shares, openTraits, openWords, openHalves, new float[] {bias, gramScale, traitReach})) {
         write(data, values);
       }
       for (short weight : gramWeights) {
@@ -231,6 +234,16 @@ public final class LearnedModel {
     return reading.closed ? (with ? closedSemantic : closed).at(raw) : (with ? openSemantic : open).at(raw);
   }
 
+  /** The same for a lettered question whose {@link #place} is known: the greater part of the work. */
+  double score(PromptReading reading, float @Nullable [] vector, float[] place) {
+    if (!reading.closed) {
+      return score(reading, vector);
+    }
+    boolean with = vector != null && semantic != null;
+    double raw = learned(reading, place) + (with ? part(Member.SEMANTIC, semantic(reading, vector)) : 0);
+    return (with ? closedSemantic : closed).at(raw);
+  }
+
   /** Whether it can make use of a sentence vector. */
   public boolean readsVectors() {
     return semantic != null;
@@ -247,7 +260,10 @@ public final class LearnedModel {
   }
 
   double learned(PromptReading reading) {
-    float[] place = place(reading);
+    return learned(reading, place(reading));
+  }
+
+  private double learned(PromptReading reading, float[] place) {
     return part(Member.LINEAR, linear(reading)) + part(Member.LANDMARKS, landmarks.of(place)) + part(Member.FOREST, forest.of(place));
   }
 
@@ -256,7 +272,7 @@ public final class LearnedModel {
     if (!moves(reading)) {
       return byLength;
     }
-    double moved = held(Member.OPEN_TRAITS, openTraits(reading)) + held(Member.OPEN_WORDS, openWords(reading)) + (vector == null ? 0 : held(Member.OPEN_SEMANTIC, semantic(reading, vector)));
+    double moved = held(Member.OPEN_TRAITS, openTraits(reading)) + held(Member.OPEN_WORDS, openWords(reading)) + held(Member.OPEN_HALVES, openHalves(reading)) + (vector == null ? 0 : held(Member.OPEN_SEMANTIC, semantic(reading, vector)));
     if (shares[Member.OPEN_LEARNED.ordinal()] > 0) {
       moved += held(Member.OPEN_LEARNED, learned(reading));
     }
@@ -292,15 +308,23 @@ public final class LearnedModel {
     return Math.max(-3, Math.min(3, (reading.traits[trait] - openTraits[trait]) * openTraits[TRAITS + trait]));
   }
 
-  /** Each word counts once. */
   double openWords(PromptReading reading) {
+    return sumOnce(openWords, reading);
+  }
+
+  double openHalves(PromptReading reading) {
+    return sumOnce(openHalves, reading);
+  }
+
+  /** Each word counts once. */
+  private static double sumOnce(float[] weights, PromptReading reading) {
     long[] seen = new long[PromptReading.WORD_BUCKETS / 64];
     double sum = 0;
     for (int i = 0; i < reading.wordCount; i++) {
       int word = reading.words[i];
       if ((seen[word >> 6] & 1L << word) == 0) {
         seen[word >> 6] |= 1L << word;
-        sum += openWords[word];
+        sum += weights[word];
       }
     }
     return sum;
@@ -367,16 +391,32 @@ public final class LearnedModel {
 
   /** The place, then the prompt's form. */
   float[] formedPlace(PromptReading reading) {
-    float[] formed = Arrays.copyOf(place(reading), QualityModel.WIDTH);
+    return formed(place(reading), reading);
+  }
+
+  float[] formed(float[] place, PromptReading reading) {
+    float[] formed = Arrays.copyOf(place, QualityModel.WIDTH);
     for (int i = WIDTH; i < formed.length; i++) {
       formed[i] = FORM_REACH * reading.form[i - WIDTH];
     }
     return formed;
   }
 
+  /** A loop of its own, so that it is compiled to vector instructions wherever it is called from. */
+  private static void addFour(float[] topic, float[] table, int first, int second, int third, int fourth) {
+    for (int j = 0; j < DIMS; j++) {
+      topic[j] = topic[j] + table[first + j] + table[second + j] + table[third + j] + table[fourth + j];
+    }
+  }
+
+  /** Four rows at a time, each sum in the order of the text: half the time, and not a bit of difference. */
   private void add(float[] topic, int[] buckets, int count) {
     float[] table = rows;
-    for (int i = 0; i < count; i++) {
+    int i = 0;
+    for (; i + 3 < count; i += 4) {
+      addFour(topic, table, buckets[i] * DIMS, buckets[i + 1] * DIMS, buckets[i + 2] * DIMS, buckets[i + 3] * DIMS);
+    }
+    for (; i < count; i++) {
       int row = buckets[i] * DIMS;
       for (int j = 0; j < DIMS; j++) {
         topic[j] += table[row + j];
@@ -399,11 +439,12 @@ public final class LearnedModel {
     for (int i = 0; i < TRAITS; i++) {
       keep(names, parts, PromptReading.TRAITS.get(i), reading.closed ? traitWeights[i] * standard(reading, i) : byTraits * openTraits[2 * TRAITS + i] * openStandard(reading, i));
     }
+    double byHalves = moved * shares[Member.OPEN_HALVES.ordinal()] / members[2 * Member.OPEN_HALVES.ordinal() + 1];
     double scale = gramScale / Math.sqrt(1 + reading.wordCount + reading.pairCount);
     for (int i = 0; i < reading.wordCount; i++) {
       String name = nameOf[reading.words[i]];
       if (name != null) {
-        double part = reading.closed ? gramWeights[reading.words[i]] * scale : openWords[reading.words[i]] * byWords;
+        double part = reading.closed ? gramWeights[reading.words[i]] * scale : openWords[reading.words[i]] * byWords + openHalves[reading.words[i]] * byHalves;
         if (Math.abs(part) > Math.abs(parts[most - 1]) && name.equals(reading.word(reading.wordAt[i]))) {
           keep(names, parts, "\"" + name + "\"", part);
         }

@@ -75,7 +75,9 @@ public final class LearnedScorer implements ComplexityScorer {
     Turn turn = Turn.of(request);
     PromptReading reading = new PromptReading(turn.text());
     float[] vector = vector(turn.text());
-    double score = trained.score(reading, vector);
+    // an open question is mostly scored without its place
+    float[] place = reading.closed ? trained.place(reading) : null;
+    double score = place == null ? trained.score(reading, vector) : trained.score(reading, vector, place);
     Map<String, Object> signals = new LinkedHashMap<>(8);
     signals.put("words", Math.round(Math.expm1(reading.traits[1])));
     signals.put("form", reading.closed ? "lettered answers" : "open");
@@ -86,13 +88,47 @@ public final class LearnedScorer implements ComplexityScorer {
     if (turn.earlier()) {
       signals.put("scored_message", "the one before a short follow-up");
     }
-    return new Complexity(score, Tier.of(score), "learned", signals);
+    return new Complexity(score, Tier.of(score), "learned", signals, trained.quality() == null ? null : new Seen(trained, reading, place));
   }
 
-  /** Expected scores of the models that were trained on, for the words that are scored of this request; null where there are none. Never throws. */
-  public QualityModel.@Nullable Read quality(ChatRequest request) {
+  /** A scored prompt, of which the quality of answers may be asked without reading it again; let go of when that is known. Used by the one thread that serves the request. */
+  private static final class Seen implements Complexity.Reading {
+    private final LearnedModel model;
+    private @Nullable PromptReading reading;
+    private float @Nullable [] place;
+    private QualityModel.@Nullable Read quality;
+
+    Seen(LearnedModel model, PromptReading reading, float @Nullable [] place) {
+      this.model = model;
+      this.reading = reading;
+      this.place = place;
+    }
+
+    QualityModel.@Nullable Read quality() {
+      if (reading != null && model.quality() != null) {
+        quality = model.quality().read(place == null ? model.formedPlace(reading) : model.formed(place, reading));
+        reading = null;
+        place = null;
+      }
+      return quality;
+    }
+  }
+
+  /**
+   * Expected scores of the models that were trained on, for the words that are scored of this request; null where there are none. Never throws.
+   *
+   * @param complexity of this request; where this scorer made it, the words are not read again
+   */
+  public QualityModel.@Nullable Read quality(ChatRequest request, @Nullable Complexity complexity) {
+    if (complexity != null && complexity.reading() instanceof Seen seen && seen.model == model) {
+      return seen.quality();
+    }
     QualityModel quality = model == null ? null : model.quality();
     return quality == null ? null : quality.read(model.formedPlace(new PromptReading(Turn.of(request).text())));
+  }
+
+  public QualityModel.@Nullable Read quality(ChatRequest request) {
+    return quality(request, null);
   }
 
   /** The models whose scores it was trained on, null where there are none. */
@@ -100,8 +136,21 @@ public final class LearnedScorer implements ComplexityScorer {
     return model == null ? null : model.quality();
   }
 
+  /** By its words alone, so that a conversation waits for one vector and no more. */
+  @Override
+  public double scoreEarlier(ChatRequest turn) {
+    return model().score(new PromptReading(Turn.of(turn).text()));
+  }
+
   private float @Nullable [] vector(String text) {
-    return vectors == SentenceVectors.NONE || !model().readsVectors() || text.isBlank() ? null : vectors.of(text);
+    if (vectors == SentenceVectors.NONE || !model().readsVectors() || text.isBlank()) {
+      return null;
+    }
+    try {
+      return vectors.of(text);
+    } catch (RuntimeException | LinkageError broken) {
+      return null; // the words alone will do
+    }
   }
 
   private LearnedModel model() {

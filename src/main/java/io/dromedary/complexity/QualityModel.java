@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What each of the models that it was trained on is expected to score at a prompt, 0 to 1: the mean of trees and of landmarks over the router's places.
+ * What each of the models that it was trained on is expected to score at a prompt, 0 to 1: the mean of trees and of two answers of {@link Kinds} over the router's places.
  *
  * <p>For any other model there is the prompt's {@link Read#ease}: on the scale of log odds, how much better than usual the trained models do at it together (the one-parameter model of Rasch: log odds = ability -
  * difficulty). A model whose usual quality is known is expected to move by as much, times {@link #slope}, which is fitted on trained models left out in turn.
@@ -15,18 +15,17 @@ import java.util.List;
 public final class QualityModel {
   static final int WIDTH = LearnedModel.WIDTH + PromptReading.FORM.size();
   private static final double FEWEST = 0.02;
-  private static final float REACH = 1.41f;
   final String[] names;
   final float[] usual;
   final Forest forest;
-  final Landmarks landmarks;
+  final Kinds kinds;
   final float slope;
 
-  QualityModel(String[] names, float[] usual, Forest forest, Landmarks landmarks, float slope) {
+  QualityModel(String[] names, float[] usual, Forest forest, Kinds kinds, float slope) {
     this.names = names;
     this.usual = usual;
     this.forest = forest;
-    this.landmarks = landmarks;
+    this.kinds = kinds;
     this.slope = slope;
   }
 
@@ -73,20 +72,11 @@ public final class QualityModel {
   double[] expected(float[] place) {
     double[] sum = new double[names.length];
     forest.add(place, sum);
-    landmarks.add(wide(place), sum);
+    kinds.add(place, sum);
     for (int i = 0; i < sum.length; i++) {
-      sum[i] /= 2;
+      sum[i] /= 3;
     }
     return sum;
-  }
-
-  /** Kinds of tasks lie further apart than questions of one kind. */
-  static float[] wide(float[] place) {
-    float[] wide = new float[place.length];
-    for (int i = 0; i < wide.length; i++) {
-      wide[i] = REACH * place[i];
-    }
-    return wide;
   }
 
   /** Mean shift of log odds over the models except one. */
@@ -119,7 +109,7 @@ public final class QualityModel {
     LearnedModel.write(data, usual);
     data.writeFloat(slope);
     forest.write(data);
-    landmarks.write(data);
+    kinds.write(data);
   }
 
   static QualityModel read(DataInputStream data, int width) throws IOException {
@@ -131,7 +121,7 @@ public final class QualityModel {
     float[] slope = new float[1];
     LearnedModel.fill(data, usual);
     LearnedModel.fill(data, slope);
-    return new QualityModel(names, usual, Forest.read(data, width, names.length), Landmarks.read(data, width, names.length), slope[0]);
+    return new QualityModel(names, usual, Forest.read(data, width, names.length), Kinds.read(data, width, names.length), slope[0]);
   }
 
   @Override

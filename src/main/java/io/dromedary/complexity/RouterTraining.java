@@ -61,10 +61,11 @@ public final class RouterTraining {
    *
    * @param outOfFold calibrated without the fold as well: comparable with 0/1 outcomes
    * @param semanticOutOfFold the same with sentence vectors; empty without
+   * @param scoredOutOfFold what it said of each scored prompt
    * @param qualityOutOfFold expected score of each model per scored prompt
    * @param easeLoss log loss of predicting a model left out by its usual score alone, and moved by the prompt's ease
    */
-  public record Trained(LearnedModel model, double[] outOfFold, double[] semanticOutOfFold, double[][] qualityOutOfFold, double[] easeLoss) {}
+  public record Trained(LearnedModel model, double[] outOfFold, double[] semanticOutOfFold, double[] scoredOutOfFold, double[][] qualityOutOfFold, double[] easeLoss) {}
 
   // Chosen by 5-fold APGR among few values that differed by less than 0.01; the members' shares are plain.
   private static final int LANDMARKS = 512;
@@ -76,10 +77,14 @@ public final class RouterTraining {
   private static final int LEAF = 15;
   private static final int QUALITY_TREES = 150;
   private static final int QUALITY_LEAF = 7;
+  /** Divisions into kinds of prompts: how many each has. */
+  private static final int[] KINDS = {15, 25, 40, 60, 100, 160};
   private static final double TRIED = 0.4;
   private static final double OPEN_TRAIT_PENALTY = 3000;
   private static final double OPEN_WORD_PENALTY = 1000;
   private static final int OPEN_WORD_IN = 3;
+  /** Of the mean squared length of a row. */
+  private static final double HALVES_PENALTY = 3;
   /** From this share of word problems among the open questions on, all others are taken for kinds that were not trained on. */
   private static final double NEARLY_ALL = 0.8;
   private static final double TRAIT_WEIGHT = 0.3;
@@ -126,6 +131,7 @@ public final class RouterTraining {
     boolean vectors = !data.vectors().isEmpty();
     double[] raw = new double[count];
     double[] semantic = new double[vectors ? count : 0];
+    double[] others = new double[data.scored().size()];
     double[][] quality = new double[data.scored().size()][];
     IntStream.of(folds).parallel().forEach(fold -> {
       LearnedModel model = fit(select(fold, false), scored(fold, false));
@@ -136,6 +142,7 @@ public final class RouterTraining {
         }
       }
       for (int i : scored(fold, true)) {
+        others[i - count] = model.raw(readings[i], null);
         quality[i - count] = model.quality.expected(model.formedPlace(readings[i]));
       }
     });
@@ -146,8 +153,11 @@ public final class RouterTraining {
       model.closedSemantic = calibrate(semantic, select(-1, false), true);
       model.openSemantic = calibrate(semantic, select(-1, false), false);
     }
+    for (int i = 0; i < others.length; i++) {
+      others[i] = (readings[count + i].closed ? model.closed : model.open).at(others[i]);
+    }
     double[] loss = ease(model, quality);
-    return new Trained(model, calibrated(raw, folds), vectors ? calibrated(semantic, folds) : semantic, quality, loss);
+    return new Trained(model, calibrated(raw, folds), vectors ? calibrated(semantic, folds) : semantic, others, quality, loss);
   }
 
   private double[] calibrated(double[] raw, int[] folds) {
@@ -187,6 +197,7 @@ public final class RouterTraining {
       model.embedding = data.base().embedding;
       model.rowScale = data.base().rowScale;
       model.quality = data.base().quality;
+      model.openHalves = data.base().openHalves.clone();
       model.ready();
     }
     linear(model, of, Arrays.stream(gains).map(gain -> gain - mean).toArray(), idf(of));
@@ -200,6 +211,7 @@ public final class RouterTraining {
       model.semantic = Landmarks.fit(wide, targets, SEMANTIC_LANDMARKS, LANDMARK_PENALTY, seed + 3);
     }
     open(model, of);
+    halves(model, scored);
     if (scored.length > 0) {
       model.quality = quality(model, scored);
     }
@@ -208,7 +220,7 @@ public final class RouterTraining {
   }
 
   private void shares(LearnedModel model, int[] of) {
-    model.shares = new float[] {0.4f, 0.6f, 0.7f, 0.7f, 1, 1, 1, model.problemsOnly ? 0 : 1, model.problemsOnly ? 0 : 0.5f};
+    model.shares = new float[] {0.4f, 0.6f, 0.7f, 0.7f, 1, 1, 1, model.problemsOnly ? 0 : 1, model.problemsOnly ? 0 : 0.5f, model.problemsOnly ? 1 : 0};
     int[] open = Arrays.stream(of).filter(i -> !readings[i].closed).toArray();
     spread(model, Member.LINEAR, Arrays.stream(of).mapToDouble(i -> model.linear(readings[i])));
     spread(model, Member.LANDMARKS, Arrays.stream(of).mapToDouble(i -> model.landmarks.of(model.place(readings[i]))));
@@ -216,6 +228,7 @@ public final class RouterTraining {
     spread(model, Member.OPEN_LENGTH, Arrays.stream(open).mapToDouble(i -> readings[i].openLength));
     spread(model, Member.OPEN_TRAITS, Arrays.stream(open).mapToDouble(i -> model.openTraits(readings[i])));
     spread(model, Member.OPEN_WORDS, Arrays.stream(open).mapToDouble(i -> model.openWords(readings[i])));
+    spread(model, Member.OPEN_HALVES, Arrays.stream(open).mapToDouble(i -> model.openHalves(readings[i])));
     spread(model, Member.OPEN_LEARNED, Arrays.stream(open).mapToDouble(i -> model.learned(readings[i])));
     boolean vectors = !data.vectors().isEmpty();
     spread(model, Member.SEMANTIC, Arrays.stream(vectors ? of : new int[0]).mapToDouble(i -> model.semantic(readings[i], data.vectors().get(i))));
@@ -285,6 +298,56 @@ public final class RouterTraining {
     }
   }
 
+  /** What the words of a word problem tell of the better half of the scored models against the others: fewer prompts than pairs, but each was answered by all of them, which says more than one pair's luck. */
+  private void halves(LearnedModel model, int[] scored) {
+    int[] problems = Arrays.stream(scored).filter(i -> readings[i].wordProblem).toArray();
+    int models = data.models().size();
+    if (problems.length < 20 || models < 2) {
+      return;
+    }
+    double[] usual = new double[models];
+    for (int i : scored) {
+      for (int m = 0; m < models; m++) {
+        usual[m] += data.scored().get(i - examples.size()).scores()[m];
+      }
+    }
+    double median = Arrays.stream(usual).sorted().toArray()[models / 2];
+    double better = Arrays.stream(usual).filter(score -> score >= median).count();
+    if (better == models) {
+      return;
+    }
+    double[] gains = new double[problems.length];
+    for (int i = 0; i < problems.length; i++) {
+      double[] scores = data.scored().get(problems[i] - examples.size()).scores();
+      for (int m = 0; m < models; m++) {
+        gains[i] += usual[m] >= median ? scores[m] / better : -scores[m] / (models - better);
+      }
+    }
+    double mean = Arrays.stream(gains).average().orElse(0);
+    int[] found = new int[PromptReading.WORD_BUCKETS];
+    int[][] columns = new int[problems.length][];
+    float[][] values = new float[problems.length][];
+    for (int i = 0; i < problems.length; i++) {
+      columns[i] = Arrays.stream(readings[problems[i]].words, 0, readings[problems[i]].wordCount).distinct().sorted().toArray();
+      for (int word : columns[i]) {
+        found[word]++;
+      }
+    }
+    double squares = 0;
+    for (int i = 0; i < problems.length; i++) {
+      columns[i] = Arrays.stream(columns[i]).filter(word -> found[word] >= 2).toArray();
+      values[i] = new float[columns[i].length];
+      for (int k = 0; k < values[i].length; k++) {
+        values[i][k] = (float) (Math.log((1.0 + problems.length) / (1 + found[columns[i][k]])) + 1);
+        squares += values[i][k] * values[i][k] / problems.length;
+      }
+    }
+    double[] weights = ridge(new Rows(columns, values), Arrays.stream(gains).map(gain -> gain - mean).toArray(), PromptReading.WORD_BUCKETS, HALVES_PENALTY * squares);
+    for (int word = 0; word < weights.length; word++) {
+      model.openHalves[word] = found[word] < 2 ? 0 : (float) (weights[word] * (Math.log((1.0 + problems.length) / (1 + found[word])) + 1));
+    }
+  }
+
   private QualityModel quality(LearnedModel model, int[] of) {
     float[][] places = Arrays.stream(of).mapToObj(i -> model.formedPlace(readings[i])).toArray(float[][]::new);
     double[][] targets = Arrays.stream(of).mapToObj(i -> data.scored().get(i - examples.size()).scores()).toArray(double[][]::new);
@@ -294,7 +357,7 @@ public final class RouterTraining {
       usual[m] = (float) Arrays.stream(targets).mapToDouble(target -> target[of1]).average().orElse(0);
     }
     return new QualityModel(data.models().toArray(String[]::new), usual, Forest.fit(places, targets, QUALITY_TREES, QUALITY_LEAF, TRIED, seed + 4),
-        Landmarks.fit(Arrays.stream(places).map(QualityModel::wide).toArray(float[][]::new), targets, LANDMARKS, LANDMARK_PENALTY, seed + 5), 1);
+        Kinds.fit(places, targets, KINDS, seed + 6), 1);
   }
 
   /** How far a model moves with the ease that the others see in a prompt: the slope with the least log loss over models left out in turn. */
@@ -322,7 +385,7 @@ public final class RouterTraining {
         bestSlope = slope;
       }
     }
-    model.quality = new QualityModel(trained.names, trained.usual, trained.forest, trained.landmarks, (float) bestSlope);
+    model.quality = new QualityModel(trained.names, trained.usual, trained.forest, trained.kinds, (float) bestSlope);
     return new double[] {plain, best};
   }
 

@@ -98,7 +98,7 @@ public final class Experiments {
   /** Does it say itself how it is to be routed? */
   private static boolean chooses(ChatRequest request) {
     JsonNode routing = request.routing();
-    return request.hint(PREFERENCE) != null || routing.has("weights") || routing.has("strategy") || request.json().path("models").size() > 0;
+    return request.hint(PREFERENCE) != null || routing.has("weights") || routing.has("strategy") || request.json().path("models").size() > 0 || request.json().path("provider").has("sort");
   }
 
   private static @Nullable String unit(Experiment experiment, ChatRequest request, Caller caller) {

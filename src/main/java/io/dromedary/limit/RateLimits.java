@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Bill;
 import io.dromedary.catalog.Candidate;
+import io.dromedary.catalog.Model;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.EmbeddingRequest;
@@ -120,6 +121,43 @@ public final class RateLimits implements AutoCloseable {
     return new Taken(lane, verdict.levels(), mine, estimate, output.isPresent());
   }
 
+  /** Why {@link #take} would refuse a request as things stand, null if it would not; nothing is taken or counted. */
+  public @Nullable Problem rehearse(ModelRequest request, Caller caller) {
+    LimitRules mine;
+    try {
+      mine = rules(caller);
+    } catch (Problem unreadable) {
+      return unreadable;
+    }
+    if (mine.isEmpty()) {
+      return null;
+    }
+    OptionalLong output = output(request);
+    Verdict verdict = Verdict.of(books.look(lane(caller), claims(mine, caller, user(mine, request, caller), input(request) + output.orElse(outputEstimate), output.isPresent())));
+    return verdict.denied() == null ? null : refusal(verdict.denied(), caller);
+  }
+
+  /** Likewise why {@link #attempt} would pass over a candidate, in words. */
+  public @Nullable String rehearse(ModelRequest request, Caller caller, Model model) {
+    LimitRules mine = rules(caller);
+    LimitRules account = accounts.getOrDefault(model.provider(), LimitRules.NONE);
+    if (account.isEmpty() && mine.byModel().isEmpty()) {
+      return null;
+    }
+    OptionalLong output = output(request);
+    Taken wanted = new Taken(lane(caller), List.of(), mine, input(request) + output.orElse(outputEstimate), output.isPresent());
+    List<Claim> claims = new ArrayList<>(2);
+    add(claims, "account", Scope.ACCOUNT, account.of(Scope.ACCOUNT), wanted.estimate, wanted.promised, 1);
+    byModel(claims, account, model.id(), wanted);
+    Level denied = claims.isEmpty() ? null : Verdict.of(books.look("account:" + model.provider(), claims)).denied();
+    if (denied == null) {
+      List<Claim> models = new ArrayList<>(2);
+      byModel(models, mine, model.id(), wanted);
+      denied = models.isEmpty() ? null : Verdict.of(books.look(wanted.lane, models)).denied();
+    }
+    return denied == null ? null : words(denied, model.provider(), model.id());
+  }
+
   /**
    * Takes what an attempt wants of its model's and its account's windows.
    *
@@ -137,10 +175,10 @@ public final class RateLimits implements AutoCloseable {
     String accountLane = "account:" + candidate.provider();
     List<Claim> wanted = new ArrayList<>(2);
     add(wanted, "account", Scope.ACCOUNT, account.of(Scope.ACCOUNT), taken.estimate, taken.promised, 1);
-    byModel(wanted, account, candidate, taken);
+    byModel(wanted, account, candidate.model().id(), taken);
     List<Level> granted = grant(accountLane, wanted, candidate);
     List<Claim> models = new ArrayList<>(2);
-    byModel(models, taken.rules, candidate, taken);
+    byModel(models, taken.rules, candidate.model().id(), taken);
     try {
       taken.attempts.add(new Taken.Attempted(candidate, taken.lane, grant(taken.lane, models, candidate), accountLane, granted));
     } catch (ProviderFailure refused) {
@@ -149,8 +187,7 @@ public final class RateLimits implements AutoCloseable {
     }
   }
 
-  private static void byModel(List<Claim> claims, LimitRules rules, Candidate candidate, Taken taken) {
-    String model = candidate.model().id();
+  private static void byModel(List<Claim> claims, LimitRules rules, String model, Taken taken) {
     for (LimitRules.ModelGauge each : rules.byModel()) {
       if (each.counts(model)) {
         add(claims, "model:" + model, Scope.MODEL, List.of(each.gauge()), taken.estimate, taken.promised, 1);
@@ -167,11 +204,16 @@ public final class RateLimits implements AutoCloseable {
     if (denied != null) {
       Claim claim = denied.claim();
       observer.refused(claim.scope().word(), claim.gauge().id());
-      String whose = claim.scope() == Scope.ACCOUNT ? "the account of provider `" + candidate.provider() + "`" : "model `" + candidate.model().id() + "`";
-      throw new ProviderFailure(ProviderFailure.Kind.LIMITED, candidate.provider(), 0, whose + " has used " + denied.used() + " of " + claim.gauge().words(claim.allowed()) + wait(denied), "rate_limit_exceeded", null,
+      throw new ProviderFailure(ProviderFailure.Kind.LIMITED, candidate.provider(), 0, words(denied, candidate.provider(), candidate.model().id()), "rate_limit_exceeded", null,
           denied.waitNanos() == Level.NEVER ? null : Duration.ofNanos(denied.waitNanos()), null);
     }
     return verdict.levels();
+  }
+
+  private static String words(Level denied, String provider, String model) {
+    Claim claim = denied.claim();
+    String whose = claim.scope() == Scope.ACCOUNT ? "the account of provider `" + provider + "`" : "model `" + model + "`";
+    return whose + " has used " + denied.used() + " of " + claim.gauge().words(claim.allowed()) + wait(denied);
   }
 
   /**
@@ -307,9 +349,15 @@ public final class RateLimits implements AutoCloseable {
   }
 
   private Problem refused(Level denied, List<Level> levels, Caller caller) {
+    observer.refused(denied.claim().scope().word(), denied.claim().gauge().id());
+    Problem problem = refusal(denied, caller);
+    Taken.headers(levels).forEach(problem::header);
+    return problem;
+  }
+
+  private static Problem refusal(Level denied, Caller caller) {
     Claim claim = denied.claim();
     Gauge gauge = claim.gauge();
-    observer.refused(claim.scope().word(), gauge.id());
     String whose = switch (claim.scope()) {
       case KEY -> "key `" + caller.keyId() + "`";
       case USER -> "this user of project `" + caller.project() + "`";
@@ -324,7 +372,6 @@ public final class RateLimits implements AutoCloseable {
     } else {
       problem.retryAfter(gauge.unit() == Gauge.Unit.AT_ONCE ? SOON : Duration.ofNanos(denied.waitNanos()).plusMillis(1));
     }
-    Taken.headers(levels).forEach(problem::header);
     return problem;
   }
 

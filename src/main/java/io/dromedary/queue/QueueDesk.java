@@ -24,7 +24,7 @@ public final class QueueDesk {
   /** Nothing is wrong with the message, nothing was asked of a provider: it waits its turn. */
   private static final Set<String> WAITS = Set.of("rate_limit_exceeded", "overloaded", "idempotency_key_in_use", "ledger_unavailable", "store_unavailable", "budgets_unreadable");
   /** What a sender cannot be told, or should not be trusted with: the message itself is wrong. */
-  private static final Set<String> POISON = Set.of("invalid_json", "invalid_body", "request_too_large", "idempotency_key_reused", "invalid_api_key", "endpoint_not_allowed");
+  private static final Set<String> POISON = Set.of("invalid_json", "invalid_body", "request_too_large", "idempotency_key_reused", "invalid_api_key", "endpoint_not_allowed", "redelivered_too_often");
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
   private static final Duration SHORTEST_WAIT = Duration.ofMillis(20);
   private static final Duration SOON = Duration.ofSeconds(1);
@@ -129,7 +129,7 @@ public final class QueueDesk {
     int tries = message.failed();
     if (why.status() < 500 && !POISON.contains(code)) {
       answered(message, why.status(), headers, errorBody.apply(thrown));
-    } else if (why.status() >= 500 && tries < MOST_TRIES) {
+    } else if (why.status() >= 500 && tries < MOST_TRIES && !POISON.contains(code)) {
       counts(message.getEntry()).tried.increment();
       message.waits(firstPause.multipliedBy(1L << (tries - 1)));
     } else {
@@ -137,6 +137,23 @@ public final class QueueDesk {
       counts(message.getEntry()).dead.increment();
       LOG.warn("message {} goes to the dead letters after {} {}: {} ({})", message, tries, tries == 1 ? "try" : "tries", code, why.status());
     }
+  }
+
+  /**
+   * The broker took neither its reply nor its letter for their length: it goes to the dead letters, cut short. The answer, if there was one, is paid and kept; the same message again gets it.
+   *
+   * @param thrown what the broker said
+   */
+  public void tooLong(QueueMessage message, Throwable thrown) {
+    if (!message.isDead()) {
+      message.dies(new Problem(500, "server_error", "the reply has " + message.replyBody().length + " bytes, more than its topic takes (max.message.bytes); its answer is kept for a day and given to the same message again").code("reply_too_large"));
+      counts(message.getEntry()).dead.increment();
+      LOG.warn("the reply to message {} is longer than its topic takes; it goes to the dead letters", message);
+    } else {
+      LOG.warn("the dead letter of message {} is longer than its topic takes; it is cut short", message);
+    }
+    message.cut();
+    LOG.debug("the broker said", thrown);
   }
 
   private static Duration within(Duration wait) {

@@ -36,6 +36,12 @@ public final class QueueMessage {
   private static final String PREFIX = "x-dromedary-";
   private static final String DEAD = "x-dromedary-dead-";
   private static final int LONGEST_VALUE = 1_024;
+  /** Of a letter that must be short: body and headers. */
+  private static final int SHORT_BODY = 65_536;
+  private static final int SHORT_HEADERS = 64;
+
+  /** Of one message by its broker. Brokers give up after some ten, often without a word. */
+  static final int MOST_DELIVERIES = 5;
 
   private static final String REPLAYABLE = DEAD + "replayable";
 
@@ -59,6 +65,8 @@ public final class QueueMessage {
   private byte[] reply = new byte[0];
   private boolean addressed = true;
   private String askedBy = "";
+  private int deliveries = 1;
+  private boolean cut;
   private volatile boolean done;
 
   /**
@@ -126,8 +134,11 @@ public final class QueueMessage {
     return metadata;
   }
 
-  /** The request. @throws Problem 400 when the message is none that can be read */
+  /** The request. @throws Problem 400 when the message is none that can be read, 500 when its broker has given it out too often */
   public byte[] bytes() {
+    if (deliveries > MOST_DELIVERIES) {
+      throw new Problem(500, "server_error", "the message was given out " + (deliveries - 1) + " times and not settled: its reply could not be sent, or the gateway was stopped each time. What it was answered is kept for a day").code("redelivered_too_often");
+    }
     if (refusal != null) {
       throw Problem.badRequest(refusal).code("invalid_body");
     }
@@ -158,6 +169,11 @@ public final class QueueMessage {
   void dies(Problem why) {
     this.state = State.DEAD;
     this.problem = why;
+  }
+
+  /** Its letter is to be short: the topic takes no longer ones. */
+  void cut() {
+    cut = true;
   }
 
   /** Who asked, by {@code project/key}: its dead letter is sealed with that. */
@@ -192,7 +208,7 @@ public final class QueueMessage {
   }
 
   public byte @Nullable [] getKey() {
-    return key;
+    return cut && key != null && key.length > LONGEST_VALUE ? java.util.Arrays.copyOf(key, LONGEST_VALUE) : key;
   }
 
   /** JMS's key as the text that it is, null for none. */
@@ -208,6 +224,12 @@ public final class QueueMessage {
   /** Its reply goes where the settings say. */
   public QueueMessage withoutAddress() {
     addressed = false;
+    return this;
+  }
+
+  /** @param times how often its broker has given it out, this time too */
+  public QueueMessage delivered(int times) {
+    deliveries = times;
     return this;
   }
 
@@ -248,13 +270,17 @@ public final class QueueMessage {
 
   /** The dead letter's body: the message as it came, or its beginning when it is longer than {@code most}. */
   public byte[] letterBody(int most) {
-    return body.length <= most ? body : java.util.Arrays.copyOf(body, Math.min(body.length, 65_536));
+    return body.length <= (cut ? SHORT_BODY : most) ? body : java.util.Arrays.copyOf(body, Math.min(body.length, SHORT_BODY));
   }
 
   /** Why, where from, and the message's own headers without its keys. */
   public Map<String, String> letterHeaders() {
-    Map<String, String> all = new LinkedHashMap<>(headers);
-    all.keySet().removeAll(KEYS);
+    Map<String, String> all = new LinkedHashMap<>();
+    headers.forEach((name, value) -> {
+      if (!KEYS.contains(name) && (!cut || OURS.contains(name) || all.size() < SHORT_HEADERS && name.length() + value.length() < LONGEST_VALUE)) {
+        all.put(name, value);
+      }
+    });
     // a replay is the same request, also when it had no key but its place
     all.put(IDEMPOTENCY_KEY, idempotencyKey);
     if (!askedBy.isEmpty()) {
@@ -268,8 +294,11 @@ public final class QueueMessage {
     all.put(DEAD + "tries", Integer.toString(tries));
     all.put(DEAD + "from", place);
     all.put(DEAD + "bytes", Integer.toString(body.length));
-    // 5xx: what failed is not in the message
-    all.put(REPLAYABLE, Boolean.toString(why.status() >= 500));
+    // 5xx: what failed is not in the message; one that is here in part only would be another request
+    all.put(REPLAYABLE, Boolean.toString(why.status() >= 500 && !(cut && body.length > SHORT_BODY)));
+    if (cut) {
+      all.replaceAll((name, value) -> value.length() <= LONGEST_VALUE ? value : value.substring(0, LONGEST_VALUE));
+    }
     return all;
   }
 

@@ -51,6 +51,8 @@ public final class CandidateRanking {
   private static final String SANDBOX_MODEL = "sandbox/echo";
   private static final int MOST_SUGGESTED = 10;
   private static final int MOST_DROPPED = 20;
+  /** Of a dry run: the whole catalogue. */
+  private static final int MOST_EXPLAINED = 5_000;
   private static final String SO_FAR = "the model of this conversation so far";
 
   private final Supplier<ModelCatalog> catalogue;
@@ -105,15 +107,21 @@ public final class CandidateRanking {
 
   /** What the settings and earlier turns say of this request. */
   public Occasion occasion(ChatRequest request, Caller caller, Topic topic) {
+    return occasion(request, caller, topic, null);
+  }
+
+  /** @param dryRun is the decision all that is wanted? Then it is told in full */
+  public Occasion occasion(ChatRequest request, Caller caller, Topic topic, @Nullable Boolean dryRun) {
+    boolean explained = Boolean.TRUE.equals(dryRun);
     Profile profile = policy.get().choosing().profile(caller.project(), topic.domain());
     JsonNode asked = request.routing().path("optimize");
     boolean optimize = asked.isBoolean() ? asked.booleanValue() : Boolean.TRUE.equals(profile.optimize());
     if (!sessions.on() || RoutingOptions.kind(request) != RoutingOptions.Kind.TIER) {
-      return new Occasion(caller.project(), topic, profile, optimize, "", null);
+      return new Occasion(caller.project(), topic, profile, optimize, "", null, explained);
     }
     String named = Sessions.named(caller.project(), request);
     String key = named.isEmpty() ? Sessions.continued(caller.project(), request) : named;
-    return new Occasion(caller.project(), topic, profile, optimize, named.isEmpty() ? Sessions.whole(caller.project(), request) : named, key.isEmpty() ? null : sessions.find(key));
+    return new Occasion(caller.project(), topic, profile, optimize, named.isEmpty() ? Sessions.whole(caller.project(), request) : named, key.isEmpty() ? null : sessions.find(key), explained);
   }
 
   /** Remembers, once a turn has been answered, how long its answer was and which model its conversation is with. */
@@ -175,6 +183,7 @@ public final class CandidateRanking {
     }
     names.addAll(ranking.options.models());
     for (int i = 0; i < names.size(); i++) {
+      ranking.group = i;
       ranking.addNamed(names.get(i), modelGiven && i == 0);
     }
     if (ranking.chain.isEmpty()) {
@@ -191,7 +200,7 @@ public final class CandidateRanking {
    */
   public Candidates byTier(ChatRequest request, Complexity complexity, Occasion occasion, String tier) {
     Tier chosen = Tier.valueOf(tier);
-    return byTier(request, chosen == complexity.tier() ? complexity : new Complexity(complexity.score(), chosen, complexity.scorer(), complexity.signals()), occasion);
+    return byTier(request, complexity.at(chosen), occasion);
   }
 
   public Candidates byTier(ChatRequest request, Complexity complexity, String tier) {
@@ -223,8 +232,8 @@ public final class CandidateRanking {
       }
     }
     ranking.sorted = ranking.chain.size();
+    ranking.addModels();
     if (!ranking.options.cascades()) {
-      ranking.addModels();
       ranking.addFallback();
       ranking.addStay();
     }
@@ -256,7 +265,9 @@ public final class CandidateRanking {
     } else {
       ranking.addConfigured(strong ? strongModel : weakModel, strong ? "the strong model" : "the weak model");
       ranking.addConfigured(strong ? weakModel : strongModel, strong ? "the weak model, as fallback" : "the strong model, as fallback");
-      ranking.addModels();
+    }
+    ranking.addModels();
+    if (!ranking.options.cascades()) {
       ranking.addFallback();
     }
     return ranking.rank("threshold", "score " + round(complexity.score()) + (strong ? " >= " : " < ") + round(ranking.options.threshold()) + " by " + complexity.scorer(), true);
@@ -311,9 +322,13 @@ public final class CandidateRanking {
 
   /** The decision as {@code POST /v1/route} and {@code routing.dry_run} show it; suggestions where a task was described or a budget given. */
   public ObjectNode explain(ChatRequest request, Candidates candidates) {
+    return explain(request, candidates, Occasion.NONE);
+  }
+
+  public ObjectNode explain(ChatRequest request, Candidates candidates, Occasion occasion) {
     Decision decision = candidates.decision();
     if (request.json().has(Suggestions.TASK) || request.json().has(Suggestions.BUDGET)) {
-      return suggest(request, candidates);
+      return suggest(request, candidates, occasion);
     }
     ObjectNode json = Json.object();
     json.put("object", "route.decision");
@@ -378,7 +393,7 @@ public final class CandidateRanking {
   }
 
   /** Which models suit a described task and how far a budget goes with them. */
-  private ObjectNode suggest(ChatRequest request, Candidates candidates) {
+  private ObjectNode suggest(ChatRequest request, Candidates candidates, Occasion occasion) {
     Decision decision = candidates.decision();
     Topic topic = decision.topic();
     Complexity complexity = decision.complexity();
@@ -398,7 +413,7 @@ public final class CandidateRanking {
     if (calls > 0) {
       json.put("calls", calls);
     }
-    Ranking ranking = new Ranking(request, complexity, new Occasion("", topic, policy.get().choosing().profile("", topic.domain()), false, "", null));
+    Ranking ranking = new Ranking(request, complexity, occasion == Occasion.NONE ? new Occasion("", topic, policy.get().choosing().profile("", topic.domain()), false, "", null, true) : occasion);
     List<Suggested> suggested = ranking.suggested(lengths.of(topic.task()));
     double enough = Math.max(ranking.options.minQuality(), ranking.policy.tiers().get(ranking.tier).minQuality());
     ArrayNode models = json.putArray("models");
@@ -421,7 +436,7 @@ public final class CandidateRanking {
       }
     }
     ArrayNode dropped = json.putArray("dropped");
-    for (Decision.Dropped drop : ranking.dropped.values()) {
+    for (Decision.Dropped drop : ranking.dropped()) {
       dropped.addObject().put("model", drop.model()).put("why", drop.why());
     }
     return json;
@@ -478,8 +493,16 @@ public final class CandidateRanking {
     return Double.toString(Math.round(value * 100_000) / 100_000.0);
   }
 
-  /** A model of the chain with what we expect of it. */
-  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs, double quality) {}
+  /**
+   * A model of the chain with what we expect of it.
+   *
+   * @param group the same for those that stand in for each other: what {@code provider} says is said of each group apart
+   */
+  private record Entry(Model model, String why, @Nullable Price price, @Nullable Usd cost, long latencyMs, double quality, int group) {
+    Candidate candidate(String reason) {
+      return new Candidate(model, cost, quality, Duration.ofMillis(latencyMs), reason);
+    }
+  }
 
   /** A model of the chain with what it is worth by the stated preference; the worthiest first, ties by id. */
   private record Weighed(Entry entry, double worth) implements Comparable<Weighed> {
@@ -506,8 +529,12 @@ public final class CandidateRanking {
     final Map<String, Entry> chain = new LinkedHashMap<>();
     final Map<String, Decision.Dropped> dropped = new LinkedHashMap<>();
     Tier tier;
-    /** Beyond {@link #MOST_DROPPED}: the decision is kept with every request. */
-    int droppedUntold;
+    /** Beyond {@link #MOST_DROPPED}, by why: the decision is kept with every request. */
+    final Map<String, Integer> untold = new LinkedHashMap<>(0);
+    /** Whose turn it is to be added: the chain's, then that of each of the request's {@code models}, as OpenRouter tries providers model by model. */
+    int group;
+    /** Those of the chain that the request names in its {@code models} as well. */
+    final Set<String> namedToo = new HashSet<>(0);
     /** How many of the chain a preference may sort; the models after them are fallbacks and stay behind. */
     int sorted = Integer.MAX_VALUE;
 
@@ -533,12 +560,14 @@ public final class CandidateRanking {
     void add(Model model, String why) {
       if (!chain.containsKey(model.id())) {
         chain.put(model.id(), entry(model, why));
+      } else if (group > 0) {
+        namedToo.add(model.id());
       }
     }
 
     Entry entry(Model model, String why) {
       Price price = tariff.marginal(model, model.price(request.receivedAt()));
-      return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model));
+      return new Entry(model, why, price, staysWith(model) ? costOfStaying(model, price) : cost(price), latency.of(model).toMillis(), expectedQuality.of(model), group);
     }
 
     private boolean staysWith(Model model) {
@@ -557,6 +586,7 @@ public final class CandidateRanking {
     /** The model that the conversation was with may answer on, whatever chain this turn's tier has. */
     void addStay() {
       Stay stay = occasion.stay();
+      group = 0;
       if (stay != null && !chain.containsKey(stay.model())) {
         models.find(stay.model()).filter(model -> states.active(model.provider())).ifPresent(model -> add(model, SO_FAR));
       }
@@ -578,7 +608,6 @@ public final class CandidateRanking {
         policy.tiers().values().forEach(each -> each.models().forEach(id -> addConfigured(id, "a rung of the cascade")));
         addConfigured(policy.weak(), "a rung of the cascade");
         addConfigured(policy.strong(), "a rung of the cascade");
-        addModels();
         if (states.active(SANDBOX) && onlySandbox()) {
           addConfigured(SANDBOX_MODEL, "a rung of the cascade");
         }
@@ -593,13 +622,16 @@ public final class CandidateRanking {
       models.find(id).ifPresentOrElse(model -> add(model, why), () -> drop(id, "is no longer in the catalogue"));
     }
 
+    /** The request's own fallbacks, each with the providers that serve it. */
     void addModels() {
       for (String name : options.models()) {
+        group++;
         addNamed(name, false);
       }
     }
 
     void addFallback() {
+      group += options.models().isEmpty() ? 0 : 1;
       if (!policy.fallback().isEmpty()) {
         addConfigured(policy.fallback(), "closes every chain");
       }
@@ -668,10 +700,15 @@ public final class CandidateRanking {
     }
 
     void drop(String model, String why) {
-      if (dropped.size() < MOST_DROPPED) {
+      drop(model, why, why);
+    }
+
+    /** @param kind what many may have in common, where there are too many to tell them one by one */
+    private void drop(String model, String why, String kind) {
+      if (dropped.size() < (occasion.explained() ? MOST_EXPLAINED : MOST_DROPPED)) {
         dropped.putIfAbsent(model, new Decision.Dropped(model, why));
       } else if (!dropped.containsKey(model)) {
-        droppedUntold++;
+        untold.merge(kind, 1, Integer::sum);
       }
     }
 
@@ -722,7 +759,13 @@ public final class CandidateRanking {
             order.add(sorted++, order.remove(i));
           }
         }
-        byPreference(order.subList(0, Math.min(sorted, order.size())), options.weights());
+        if (options.sortsEach() && strategy.equals("model")) {
+          for (List<Entry> same : groups(order)) {
+            byPreference(same, options.weights());
+          }
+        } else if (!options.cascades()) {
+          byPreference(order.subList(0, Math.min(sorted, order.size())), options.weights());
+        }
       }
       if (options.cascades()) {
         return rungs(strategy, reason, order);
@@ -730,32 +773,46 @@ public final class CandidateRanking {
       return candidates(strategy, reason, stay(order));
     }
 
-    /** The rungs of a cascade, from the cheapest on. In the order of who named them, else each must be better than the one before: a dearer one that is no better would be paid for nothing. */
+    /**
+     * The rungs of a cascade, from the cheapest on: those of the providers in {@code provider.order} first, and after all the models that the request names itself, in its order. In the order of who named them, else each must be better
+     * than the one before: a dearer one that is no better would be paid for nothing.
+     */
     private Candidates rungs(String strategy, String reason, List<Entry> order) {
       boolean asNamed = complexity == null || strategy.equals("threshold") || !ladder().models().isEmpty() || !profile.models().isEmpty();
-      List<Entry> rungs = new ArrayList<>(order);
+      List<Entry> rungs = new ArrayList<>(order.size());
+      List<Entry> wished = new ArrayList<>(0);
+      for (Entry entry : order) {
+        (entry.group() > 0 && complexity != null ? wished : rungs).add(entry);
+      }
       if (!asNamed) {
         rungs.sort((a, b) -> {
           int byCost = compareCost(a.cost(), b.cost());
           int byQuality = Double.compare(b.quality(), a.quality());
           return byCost != 0 ? byCost : byQuality != 0 ? byQuality : a.model().id().compareTo(b.model().id());
         });
+      }
+      rungs = preferred(rungs, true);
+      if (!asNamed) {
         double best = -1;
         for (var each = rungs.iterator(); each.hasNext();) {
           Entry entry = each.next();
           if (entry.quality() <= best) {
             each.remove();
-            drop(entry.model().id(), "no rung: a cheaper one is as good");
+            leave(entry, wished, "no rung: one before it is as good");
           } else {
             best = entry.quality();
           }
         }
         int most = ladder().maxRungs();
         while (rungs.size() > most) {
-          // the cheapest and the best stay, of those between the ones nearest to another go
+          // the first and the best stay, of those between the ones nearest to another go
           Entry gone = rungs.remove(most == 1 ? 1 : rungs.size() - 2);
-          drop(gone.model().id(), "beyond max-rungs = " + most);
+          leave(gone, wished, "beyond max-rungs = " + most);
         }
+      }
+      rungs.addAll(preferred(wished, true));
+      if (rungs.isEmpty()) {
+        throw noneInOrder(order.size());
       }
       Stay stay = occasion.stay();
       if (stay != null) {
@@ -768,11 +825,24 @@ public final class CandidateRanking {
         }
       }
       List<Candidate> ranked = new ArrayList<>(rungs.size());
-      for (Entry entry : rungs.subList(0, Math.min(rungs.size(), policy.maxCandidates()))) {
-        ranked.add(new Candidate(entry.model(), entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), entry.why()));
+      for (Entry entry : rungs) {
+        if (ranked.size() < policy.maxCandidates()) {
+          ranked.add(entry.candidate(entry.why()));
+        } else {
+          drop(entry.model().id(), "beyond max-candidates = " + policy.maxCandidates());
+        }
       }
       more.put("cascade_name", options.cascade().isEmpty() ? Choosing.DEFAULT_CASCADE : options.cascade());
-      return new Candidates(ranked, new Decision(request.model(), "cascade", complexity, reason + "; cheap first", List.copyOf(dropped.values()), occasion.topic(), more));
+      return new Candidates(ranked, new Decision(request.model(), "cascade", complexity, reason + "; cheap first", dropped(), occasion.topic(), more));
+    }
+
+    /** No rung by what it costs and is worth; one that the request names is asked all the same, after the others. */
+    private void leave(Entry entry, List<Entry> wished, String why) {
+      if (namedToo.contains(entry.model().id())) {
+        wished.add(entry);
+      } else {
+        drop(entry.model().id(), why);
+      }
     }
 
     /** Keeps a conversation with its model unless a harder turn wants a better one, or, where the settings allow it, another is cheaper though the kept prompt is lost. */
@@ -835,7 +905,7 @@ public final class CandidateRanking {
         return order;
       }
       List<Entry> first = new ArrayList<>(order.size());
-      first.add(new Entry(kept.model(), "kept for its conversation", kept.price(), kept.cost(), kept.latencyMs(), kept.quality()));
+      first.add(new Entry(kept.model(), "kept for its conversation", kept.price(), kept.cost(), kept.latencyMs(), kept.quality(), top.group()));
       for (Entry entry : order) {
         if (entry != kept) {
           first.add(entry);
@@ -849,16 +919,16 @@ public final class CandidateRanking {
       if (sorted >= chain.size()) {
         return order.size();
       }
-      Set<String> first = new HashSet<>();
-      for (String id : chain.keySet()) {
-        if (first.size() == sorted) {
+      // what was kept is in the order of the chain
+      int kept = 0;
+      int position = 0;
+      for (Entry entry : chain.values()) {
+        if (position++ == sorted || kept == order.size()) {
           break;
         }
-        first.add(id);
-      }
-      int kept = 0;
-      while (kept < order.size() && first.contains(order.get(kept).model().id())) {
-        kept++;
+        if (order.get(kept) == entry) {
+          kept++;
+        }
       }
       return kept;
     }
@@ -932,7 +1002,7 @@ public final class CandidateRanking {
           filtered.kept.add(entry);
         } else {
           String why = broken.why(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check);
-          drop(entry.model().id(), why);
+          drop(entry.model().id(), why, broken.ruledOut);
           if (filtered.last == null || broken.compareTo(filtered.last) > 0) {
             filtered.last = broken;
             filtered.example = entry.model().id() + " " + why;
@@ -955,61 +1025,104 @@ public final class CandidateRanking {
       return Problem.noEligibleModel(filtered.last.label + " ruled out the last of " + filtered.considered + (filtered.considered == 1 ? " model: " : " models: ") + filtered.example);
     }
 
-    private Candidates candidates(String strategy, String reason, List<Entry> entries) {
-      List<Entry> order = entries;
-      if (!options.order().isEmpty()) {
-        order = new ArrayList<>(entries.size());
+    /** Neighbours that stand in for each other, as views of the list. */
+    private static List<List<Entry>> groups(List<Entry> entries) {
+      List<List<Entry>> groups = new ArrayList<>(2);
+      int start = 0;
+      for (int i = 1; i <= entries.size(); i++) {
+        if (i == entries.size() || entries.get(i).group() != entries.get(start).group()) {
+          groups.add(entries.subList(start, i));
+          start = i;
+        }
+      }
+      return groups;
+    }
+
+    /**
+     * In each group those of the providers in {@code provider.order} first, the slow ones last where the request would rather have them quick; without fallbacks only those in the order, or the first.
+     *
+     * @param climbs whether the next one is asked because of what the one before has answered, and not as its stand-in
+     */
+    private List<Entry> preferred(List<Entry> entries, boolean climbs) {
+      if (options.order().isEmpty() && (options.allowFallbacks() || climbs) && options.preferredLatencyMs() == 0) {
+        return entries;
+      }
+      List<Entry> all = new ArrayList<>(entries.size());
+      for (List<Entry> same : groups(entries)) {
         Set<Entry> placed = new LinkedHashSet<>();
         for (String provider : options.order()) {
-          for (Entry entry : entries) {
+          for (Entry entry : same) {
             if (entry.model().provider().equals(provider)) {
               placed.add(entry);
             }
           }
         }
-        order.addAll(placed);
-        for (Entry entry : entries) {
-          if (!placed.contains(entry)) {
-            if (options.allowFallbacks()) {
-              order.add(entry);
-            } else {
-              drop(entry.model().id(), "provider.order with allow_fallbacks false");
-            }
+        boolean ordered = !options.order().isEmpty();
+        List<Entry> rest = new ArrayList<>(same);
+        rest.removeAll(placed);
+        if (options.preferredLatencyMs() > 0) {
+          rest.sort((a, b) -> Boolean.compare(a.latencyMs() > options.preferredLatencyMs(), b.latencyMs() > options.preferredLatencyMs()));
+        }
+        all.addAll(placed);
+        for (Entry entry : rest) {
+          if (options.allowFallbacks() || climbs && !ordered || !ordered && entry == rest.get(0) && !closes(entry, all)) {
+            all.add(entry);
+          } else {
+            drop(entry.model().id(), ordered ? "provider.order with allow_fallbacks false" : "provider.allow_fallbacks is false");
           }
         }
-        if (order.isEmpty()) {
-          throw Problem.noEligibleModel("`provider.order` with `allow_fallbacks` false ruled out all of " + entries.size() + " models; none is of " + String.join(", ", options.order()));
-        }
-      } else if (!options.allowFallbacks() && order.size() > 1) {
-        for (Entry entry : order.subList(1, order.size())) {
-          drop(entry.model().id(), "provider.allow_fallbacks is false");
-        }
-        order = order.subList(0, 1);
       }
-      List<Candidate> well = new ArrayList<>(order.size());
-      List<Candidate> unwell = new ArrayList<>(0);
+      return all;
+    }
+
+    /** Is it one that only stands in for all the others? */
+    private boolean closes(Entry entry, List<Entry> before) {
+      return !before.isEmpty() && complexity != null && entry.group() > options.models().size();
+    }
+
+    private Problem noneInOrder(int of) {
+      return Problem.noEligibleModel("`provider.order` with `allow_fallbacks` false ruled out all of " + of + " models; none is of " + String.join(", ", options.order()));
+    }
+
+    private List<Decision.Dropped> dropped() {
+      if (untold.isEmpty()) {
+        return List.copyOf(dropped.values());
+      }
+      List<Decision.Dropped> all = new ArrayList<>(dropped.values());
+      untold.forEach((why, count) -> all.add(new Decision.Dropped(count + " more", why)));
+      return all;
+    }
+
+    private Candidates candidates(String strategy, String reason, List<Entry> entries) {
+      List<Entry> order = preferred(entries, false);
+      if (order.isEmpty()) {
+        throw noneInOrder(entries.size());
+      }
+      List<Entry> well = new ArrayList<>(order.size());
+      List<Entry> unwell = new ArrayList<>(0);
       for (Entry entry : order) {
-        boolean available = states.available(entry.model().provider());
-        String why = available ? entry.why() : entry.why() + "; tried last, since provider " + entry.model().provider() + " is failing";
-        Candidate candidate = new Candidate(entry.model(), entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), why);
-        (available ? well : unwell).add(candidate);
+        (states.available(entry.model().provider()) ? well : unwell).add(entry);
       }
       String said = reason;
-      if (!unwell.isEmpty() && !well.isEmpty() && !order.get(0).model().equals(well.get(0).model())) {
+      if (!unwell.isEmpty() && !well.isEmpty() && order.get(0) != well.get(0)) {
         said = reason + "; provider " + order.get(0).model().provider() + " is failing";
       }
+      int available = well.size();
       well.addAll(unwell);
+      int most = Math.min(well.size(), policy.maxCandidates());
+      List<Candidate> ranked = new ArrayList<>(most);
+      for (int i = 0; i < most; i++) {
+        Entry entry = well.get(i);
+        ranked.add(entry.candidate(i < available ? entry.why() : entry.why() + "; tried last, since provider " + entry.model().provider() + " is failing"));
+      }
       String beyond = "beyond max-candidates = " + policy.maxCandidates();
-      while (well.size() > policy.maxCandidates()) {
-        drop(well.remove(well.size() - 1).model().id(), beyond);
+      for (int i = most; i < well.size(); i++) {
+        drop(well.get(i).model().id(), beyond);
       }
-      if (droppedUntold > 0) {
-        dropped.put("", new Decision.Dropped(droppedUntold + " more", "left out for reasons of this kind"));
+      if (more.get("session") instanceof Map<?, ?> told && Boolean.TRUE.equals(told.get("kept")) && ranked.get(0).reason().equals("kept for its conversation")) {
+        said = said + "; session stays with " + ranked.get(0).model().id();
       }
-      if (more.get("session") instanceof Map<?, ?> told && Boolean.TRUE.equals(told.get("kept")) && well.get(0).reason().equals("kept for its conversation")) {
-        said = said + "; session stays with " + well.get(0).model().id();
-      }
-      return new Candidates(well, new Decision(request.model(), strategy, complexity, said, List.copyOf(dropped.values()), occasion.topic(), more));
+      return new Candidates(ranked, new Decision(request.model(), strategy, complexity, said, dropped(), occasion.topic(), more));
     }
 
     private static int compareCost(@Nullable Usd a, @Nullable Usd b) {

@@ -8,6 +8,7 @@ import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What can rule a model out, in the order of checking: the last one in this order that ruled out a model is the one that emptied the set. */
@@ -17,6 +18,9 @@ enum Constraint {
   POLICY("a policy"),
   PROVIDER_ONLY("`provider.only`"),
   PROVIDER_IGNORE("`provider.ignore`"),
+  QUANTIZATIONS("`provider.quantizations`"),
+  DATA_COLLECTION("`provider.data_collection`"),
+  ZDR("`provider.zdr`"),
   TOOLS("the request has tools"),
   VISION("the request has images"),
   PDF("the request has files"),
@@ -34,14 +38,19 @@ enum Constraint {
   MAX_COST("`routing.max_cost`");
 
   /** What holds for a model that judges as well: it sees what the request says. */
-  static final List<Constraint> FOR_JUDGES = List.of(PROVIDER_ACTIVE, CHAT, POLICY, PROVIDER_ONLY, PROVIDER_IGNORE, TAGS, MAX_PRICE, MAX_RATE);
+  static final List<Constraint> FOR_JUDGES = List.of(PROVIDER_ACTIVE, CHAT, POLICY, PROVIDER_ONLY, PROVIDER_IGNORE, QUANTIZATIONS, DATA_COLLECTION, ZDR, TAGS, MAX_PRICE, MAX_RATE);
+  /** Tags of models whose providers keep no prompt, and of those that collect none. */
+  private static final Set<String> RETAIN_NOTHING = Set.of("zdr", "local");
+  private static final Set<String> COLLECT_NOTHING = Set.of("no-data-collection", "zdr", "local");
 
   private static final Constraint[] ALL = values();
 
   final String label;
+  final String ruledOut;
 
   Constraint(String label) {
     this.label = label;
+    this.ruledOut = "ruled out by " + label;
   }
 
   /** The facts that models are checked against. */
@@ -64,6 +73,9 @@ enum Constraint {
         case POLICY -> !check.policy().equals(Policy.OPEN);
         case PROVIDER_ONLY -> !options.only().isEmpty();
         case PROVIDER_IGNORE -> !options.ignore().isEmpty();
+        case QUANTIZATIONS -> !options.hosting().quantizations().isEmpty();
+        case DATA_COLLECTION -> options.hosting().collectsNothing();
+        case ZDR -> options.hosting().retainsNothing();
         case TOOLS -> needs.tools();
         case VISION -> needs.vision();
         case PDF -> needs.pdf();
@@ -105,6 +117,9 @@ enum Constraint {
       case POLICY -> forbidden(model, check) == null;
       case PROVIDER_ONLY -> options.only().isEmpty() || options.only().contains(model.provider());
       case PROVIDER_IGNORE -> !options.ignore().contains(model.provider());
+      case QUANTIZATIONS -> options.hosting().quantizations().isEmpty() || options.hosting().quantizations().contains(quantization(model));
+      case DATA_COLLECTION -> !options.hosting().collectsNothing() || hasOneOf(COLLECT_NOTHING, model);
+      case ZDR -> !options.hosting().retainsNothing() || hasOneOf(RETAIN_NOTHING, model);
       case TOOLS -> !needs.tools() || model.can(Capability.TOOLS);
       case VISION -> !needs.vision() || model.can(Capability.VISION);
       case PDF -> !needs.pdf() || model.can(Capability.PDF);
@@ -133,6 +148,9 @@ enum Constraint {
       case POLICY -> "may not answer: " + forbidden(model, check);
       case PROVIDER_ONLY -> "provider.only allows " + String.join(", ", options.only());
       case PROVIDER_IGNORE -> "provider.ignore has " + model.provider();
+      case QUANTIZATIONS -> "is served as " + quantization(model) + ", allowed are " + String.join(", ", options.hosting().quantizations());
+      case DATA_COLLECTION -> "is not known to collect nothing: it has no tag no-data-collection, zdr or local";
+      case ZDR -> "is not known to keep nothing: it has no tag zdr or local";
       case TOOLS -> "takes no tools";
       case VISION -> "takes no images";
       case PDF -> "takes no files";
@@ -152,6 +170,19 @@ enum Constraint {
 
   private static @Nullable String forbidden(Model model, Check check) {
     return check.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
+  }
+
+  private static String quantization(Model model) {
+    return model.traits().getOrDefault("quantization", "unknown");
+  }
+
+  private static boolean hasOneOf(Set<String> tags, Model model) {
+    for (String tag : model.tags()) {
+      if (tags.contains(tag)) {
+        return true;
+      }
+    }
+    return model.provider().equals("sandbox");
   }
 
   private static boolean within(long rate, long limit) {

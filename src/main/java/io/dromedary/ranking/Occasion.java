@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
  * @param optimize may the request be trimmed?
  * @param session which conversation it belongs to, "" where none is kept
  * @param stay the model that this conversation was with, null if there is none
+ * @param explained is the decision all that is wanted?
  */
-public record Occasion(String project, Topic topic, Profile profile, boolean optimize, String session, @Nullable Stay stay) {
+public record Occasion(String project, Topic topic, Profile profile, boolean optimize, String session, @Nullable Stay stay, boolean explained) {
   /** Nothing is known. */
-  public static final Occasion NONE = new Occasion("", Topic.NONE, Profile.NONE, false, "", null);
+  public static final Occasion NONE = new Occasion("", Topic.NONE, Profile.NONE, false, "", null, false);
 
   /** For routes: may the request be trimmed? */
   public boolean isTrimmed() {

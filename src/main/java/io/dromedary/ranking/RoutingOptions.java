@@ -12,6 +12,7 @@ import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -35,10 +36,24 @@ import org.jspecify.annotations.Nullable;
  * @param domain that the request names, "" for none
  * @param strong in the place of the configured one, for {@code router-<kind>-<threshold>}; "" for none; likewise {@code weak}
  * @param optimize null where the request leaves it to the settings
+ * @param hosting what it demands of those who host the models
  */
 record RoutingOptions(Kind kind, String routerKind, double threshold, List<String> models, String preference, @Nullable Weights weights, List<String> order, List<String> only, List<String> ignore,
     boolean allowFallbacks, boolean requireParameters, long maxPromptRate, long maxCompletionRate, long maxRate, @Nullable Usd maxCost, double minQuality, long minContext, long maxLatencyMs,
-    Set<String> requireTags, String baselineModel, String strategy, boolean dryRun, String domain, String cascade, String strong, String weak, @Nullable Boolean optimize) {
+    Set<String> requireTags, String baselineModel, String strategy, boolean dryRun, String domain, String cascade, String strong, String weak, @Nullable Boolean optimize, Hosting hosting) {
+
+  /**
+   * The rarer wishes of {@code provider}.
+   *
+   * @param sortsEach {@code sort} orders the providers of each model, not the models
+   * @param quantizations allowed, all when empty
+   * @param retainsNothing {@code zdr}: only where prompts are not kept
+   * @param collectsNothing {@code data_collection: deny}: only where they are not collected
+   * @param preferredLatencyMs slower ones go behind; 0 for no wish
+   */
+  record Hosting(boolean sortsEach, List<String> quantizations, boolean retainsNothing, boolean collectsNothing, long preferredLatencyMs) {
+    static final Hosting ANY = new Hosting(true, List.of(), false, false, 0);
+  }
 
   /** How the model is to be found. */
   enum Kind {
@@ -51,6 +66,9 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
   private static final List<String> ROUTING_KEYS = List.of("strategy", "weights", "min_quality", "max_cost", "max_cost_per_mtok", "min_context", "max_latency_ms", "require_tags", "domain", "session_id",
       "baseline_model", "dry_run", "cascade", "strong", "weak", "optimize");
   static final List<String> STRATEGIES = List.of("direct", "cascade");
+  private static final List<String> QUANTIZATIONS = List.of("int4", "int8", "fp4", "fp6", "fp8", "fp16", "bf16", "fp32", "unknown");
+  /** OpenRouter's names of providers that have others here. */
+  private static final Map<String, String> PROVIDER_ALIASES = Map.of("google-ai-studio", "gemini", "google ai studio", "gemini", "amazon-bedrock", "bedrock", "amazon bedrock", "bedrock");
   private static final List<String> WEIGHT_KEYS = List.of("cost", "quality", "speed");
   private static final BigDecimal MOST = new BigDecimal("1000000000");
   private static final int MOST_NAMES = 20;
@@ -129,7 +147,9 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
       }
     }
     String sort = sort(provider.path("sort"));
+    boolean sortsEach = false;
     if (weights == null && !sort.isEmpty()) {
+      sortsEach = !"none".equals(provider.path("sort").path("partition").asText());
       preference = sort;
       weights = policy.preferences().get(sort);
     }
@@ -141,14 +161,44 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     if (given(maxPrice) && !maxPrice.isObject()) {
       throw Problem.badField("provider.max_price", "`provider.max_price` must be an object such as {\"prompt\": 1, \"completion\": 2}, in USD per million tokens");
     }
+    rate(maxPrice.path("request"), "provider.max_price.request");
+    rate(maxPrice.path("image"), "provider.max_price.image");
     Usd maxCost = given(routing.path("max_cost")) ? Usd.ofNanos(nanos(routing.path("max_cost"), "routing.max_cost")) : null;
-    return new RoutingOptions(kind, routerKind, threshold, names(request.json().path("models"), "models", false), preference, weights, names(provider.path("order"), "provider.order", true),
-        names(provider.path("only"), "provider.only", true), names(provider.path("ignore"), "provider.ignore", true), flag(provider, "provider", "allow_fallbacks", true),
+    return new RoutingOptions(kind, routerKind, threshold, names(request.json().path("models"), "models", false), preference, weights, providers(provider, "order"),
+        providers(provider, "only"), providers(provider, "ignore"), flag(provider, "provider", "allow_fallbacks", true),
         flag(provider, "provider", "require_parameters", false), rate(maxPrice.path("prompt"), "provider.max_price.prompt"), rate(maxPrice.path("completion"), "provider.max_price.completion"),
         rate(routing.path("max_cost_per_mtok"), "routing.max_cost_per_mtok"), maxCost, fraction(routing.path("min_quality"), "routing.min_quality"),
         count(routing.path("min_context"), "routing.min_context"), count(routing.path("max_latency_ms"), "routing.max_latency_ms"), requireTags,
         text(routing, "baseline_model"), given(strategy) ? strategy.textValue() : "", flag(routing, "routing", "dry_run", false), domain, cascade, text(routing, "strong"), text(routing, "weak"),
-        given(routing.path("optimize")) ? flag(routing, "routing", "optimize", false) : null);
+        given(routing.path("optimize")) ? flag(routing, "routing", "optimize", false) : null, hosting(provider, sortsEach));
+  }
+
+  private static Hosting hosting(JsonNode provider, boolean sortsEach) {
+    if (!given(provider)) {
+      return Hosting.ANY;
+    }
+    List<String> quantizations = names(provider.path("quantizations"), "provider.quantizations", true);
+    for (String quantization : quantizations) {
+      if (!QUANTIZATIONS.contains(quantization)) {
+        throw Problem.badField("provider.quantizations", "unknown quantization `" + Problem.clip(quantization) + "` in provider.quantizations; allowed are " + String.join(", ", QUANTIZATIONS));
+      }
+    }
+    JsonNode collection = provider.path("data_collection");
+    if (given(collection) && !collection.asText().equals("allow") && !collection.asText().equals("deny")) {
+      throw Problem.badField("provider.data_collection", "`provider.data_collection` must be allow or deny");
+    }
+    JsonNode latency = provider.path("preferred_max_latency");
+    JsonNode seconds = latency.isObject() ? latency.path("p50") : latency;
+    long preferred = given(seconds) ? number(seconds, "provider.preferred_max_latency", MOST).movePointRight(3).longValue() : 0;
+    return new Hosting(sortsEach, quantizations, flag(provider, "provider", "zdr", false), collection.asText().equals("deny"), preferred);
+  }
+
+  boolean sortsEach() {
+    return hosting.sortsEach();
+  }
+
+  long preferredLatencyMs() {
+    return hosting.preferredLatencyMs();
   }
 
   /** These, and what they leave open by a profile; what the profile demands is demanded too. */
@@ -161,7 +211,7 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     boolean prefers = weights == null && !profile.preference().isEmpty();
     return new RoutingOptions(kind, routerKind, threshold, models, prefers ? profile.preference() : preference, prefers ? policy.preferences().get(profile.preference()) : weights, order, only, ignore, allowFallbacks,
         requireParameters, maxPromptRate, maxCompletionRate, maxRate, maxCost, Math.max(minQuality, profile.minQuality()), minContext, maxLatencyMs, tags, baselineModel, strategy.isEmpty() ? profile.strategy() : strategy, dryRun,
-        domain, cascade.isEmpty() ? profile.cascade() : cascade, strong, weak, optimize == null ? profile.optimize() : optimize);
+        domain, cascade.isEmpty() ? profile.cascade() : cascade, strong, weak, optimize == null ? profile.optimize() : optimize, hosting);
   }
 
   boolean cascades() {
@@ -224,7 +274,7 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
   private static JsonNode provider(ChatRequest request) {
     JsonNode provider = request.json().path("provider");
     if (given(provider) && !provider.isObject()) {
-      throw Problem.badField("provider", "`provider` must be an object with order, only, ignore, allow_fallbacks, require_parameters, max_price or sort");
+      throw Problem.badField("provider", "`provider` must be an object with order, only, ignore, allow_fallbacks, require_parameters, max_price, sort, quantizations, data_collection, zdr or preferred_max_latency");
     }
     return provider;
   }
@@ -232,6 +282,10 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
   private static String sort(JsonNode sort) {
     if (!given(sort)) {
       return "";
+    }
+    JsonNode partition = sort.path("partition");
+    if (given(partition) && !partition.asText().equals("model") && !partition.asText().equals("none")) {
+      throw Problem.badField("provider.sort", "`provider.sort.partition` must be model or none");
     }
     return switch (sort.isObject() ? sort.path("by").asText() : sort.asText()) {
       case "price" -> "cost";
@@ -327,6 +381,21 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
       throw Problem.badField("routing." + key, "`routing." + key + "` must be a text of 1 to " + LONGEST_NAME + " characters");
     }
     return node.textValue();
+  }
+
+  /** Ids of providers; of one of OpenRouter's variants, such as {@code openai/turbo}, the provider. */
+  private static List<String> providers(JsonNode provider, String key) {
+    List<String> names = names(provider.path(key), "provider." + key, true);
+    if (names.isEmpty()) {
+      return names;
+    }
+    List<String> ids = new ArrayList<>(names.size());
+    for (String name : names) {
+      int slash = name.indexOf('/');
+      String base = slash > 0 ? name.substring(0, slash) : name;
+      ids.add(PROVIDER_ALIASES.getOrDefault(base, base));
+    }
+    return ids;
   }
 
   private static List<String> names(JsonNode node, String field, boolean lowerCase) {

@@ -38,6 +38,7 @@ import java.util.TreeSet;
 public record RoutingPolicy(String scorer, String baselineModel, String fallback, int maxCandidates, Map<Tier, TierPolicy> tiers, Map<String, Weights> preferences, String strong, String weak,
     Set<String> named, List<String> scorers, Map<String, List<Double>> cutOffs, boolean minilm, Choosing choosing, ModelCatalog catalogue) {
   static final List<String> PREFERENCES = List.of("cost", "quality", "speed", "balanced");
+  private static final Tier[] TIERS = Tier.values();
   static final String BERT = "bert";
   static final String CAUSAL = "causal";
   private static final BigDecimal MOST_WEIGHT = new BigDecimal("1000");
@@ -132,7 +133,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     while (tier < scores.size() && complexity.score() >= scores.get(tier)) {
       tier++;
     }
-    return new Complexity(complexity.score(), Tier.values()[tier], complexity.scorer(), complexity.signals());
+    return complexity.at(TIERS[tier]);
   }
 
   /** What {@code <kind>} in {@code router-<kind>-<threshold>} may be: the scorers, other names for the learned one, and the judge where one is configured. */

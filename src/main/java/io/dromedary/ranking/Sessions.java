@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Expiry;
 import io.dromedary.catalog.Tier;
 import io.dromedary.chat.ChatRequest;
 import java.util.function.Supplier;
@@ -21,11 +22,26 @@ public final class Sessions {
   private final Supplier<RoutingPolicy> policy;
   private final Cache<String, Stay> stays;
 
-  /** Bounds and TTL are those of the policy at the start. */
+  /** The bound is that of the policy at the start, the TTL that of the policy in force when a turn ends. */
   public Sessions(Supplier<RoutingPolicy> policy) {
     this.policy = policy;
     Choosing.Keeping keeping = policy.get().choosing().sessions();
-    this.stays = Caffeine.newBuilder().maximumSize(Math.max(1, keeping.max())).expireAfterWrite(keeping.ttl()).build();
+    this.stays = Caffeine.newBuilder().maximumSize(Math.max(1, keeping.max())).expireAfter(new Expiry<String, Stay>() {
+      @Override
+      public long expireAfterCreate(String conversation, Stay stay, long now) {
+        return policy.get().choosing().sessions().ttl().toNanos();
+      }
+
+      @Override
+      public long expireAfterUpdate(String conversation, Stay stay, long now, long left) {
+        return expireAfterCreate(conversation, stay, now);
+      }
+
+      @Override
+      public long expireAfterRead(String conversation, Stay stay, long now, long left) {
+        return left;
+      }
+    }).build();
   }
 
   boolean on() {

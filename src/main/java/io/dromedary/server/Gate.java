@@ -21,7 +21,7 @@ public final class Gate extends HttpFilter {
   @Override
   protected void doFilter(HttpServletRequest request, HttpServletResponse response, FilterChain chain) throws IOException, jakarta.servlet.ServletException {
     response.setHeader("X-Content-Type-Options", "nosniff");
-    String path = request.getRequestURI();
+    String path = HttpEntry.path(request);
     if (path.startsWith("/health/")) {
       if (path.equals("/health/liveness") || path.equals("/health/liveliness")) {
         say(response, 200, "{\"status\":\"up\"}");

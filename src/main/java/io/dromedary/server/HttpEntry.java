@@ -52,19 +52,27 @@ public final class HttpEntry {
     byte[] body = new byte[0];
     if (isUpload(request) || isCancel(request)) {
       // an upload is read by who takes it, after its sender is known; cancelling has no body
-      return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now);
+      return new Inbound(requestId, "http", request.getMethod(), path(request), query, metadata, body, now);
     }
     if ("POST".equals(request.getMethod()) || "PUT".equals(request.getMethod()) || "PATCH".equals(request.getMethod())) {
       body = bodies.readJson(request, slots);
     }
     BooleanSupplier gone = request.getAttribute(CallerConnection.ATTRIBUTE) instanceof CallerConnection connection ? connection : () -> false;
-    return new Inbound(requestId, "http", request.getMethod(), request.getRequestURI(), query, metadata, body, now, gone);
+    return new Inbound(requestId, "http", request.getMethod(), path(request), query, metadata, body, now, gone);
+  }
+
+  /** The path as it came, without what our doors stand under in this server. */
+  static String path(HttpServletRequest request) {
+    String uri = request.getRequestURI();
+    int under = request.getContextPath().length() + request.getServletPath().length();
+    // at the root, where servlets of another kind would name the whole path, nothing stands before it
+    return under == 0 || request.getPathInfo() == null || under >= uri.length() ? uri : uri.substring(under);
   }
 
   /** A form with a file, where one may be sent. */
   public static boolean isUpload(HttpServletRequest request) {
     String type = request.getContentType();
-    return type != null && type.regionMatches(true, 0, "multipart/form-data", 0, 19) && "POST".equals(request.getMethod()) && "/v1/files".equals(request.getRequestURI());
+    return type != null && type.regionMatches(true, 0, "multipart/form-data", 0, 19) && "POST".equals(request.getMethod()) && "/v1/files".equals(path(request));
   }
 
   /** OpenAI's clients send it without a body, and then without a content type. */

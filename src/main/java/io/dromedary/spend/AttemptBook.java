@@ -58,7 +58,7 @@ public final class AttemptBook {
     if (forbidden != null) {
       throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
     }
-    long input = request instanceof EmbeddingRequest embeddings ? TokenCounter.inputAtMost(embeddings) : TokenCounter.inputAtMost((ChatRequest) request);
+    long input = inputAtMost(request);
     long output = request instanceof ChatRequest chat ? outputAtMost(chat, model) : 0;
     Tariff.Terms terms = tariff.take(model, model.price(request.receivedAt()), input + output);
     Price price = terms.price();
@@ -83,6 +83,16 @@ public final class AttemptBook {
     }
     candidates.add(attempt);
     return attempt;
+  }
+
+  private static long inputAtMost(ModelRequest request) {
+    return request instanceof EmbeddingRequest embeddings ? TokenCounter.inputAtMost(embeddings) : TokenCounter.inputAtMost((ChatRequest) request);
+  }
+
+  /** The most that a call can cost as things stand, as {@link #begin} would reserve it; null when its model is unpriced. */
+  public @Nullable Usd upperBound(ChatRequest request, Model model) {
+    Price price = tariff.marginal(model, model.price(request.receivedAt()));
+    return price == null ? null : price.upperBound(inputAtMost(request), outputAtMost(request, model));
   }
 
   private long outputAtMost(ChatRequest request, Model model) {

@@ -15,9 +15,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A decision as the request's page shows it, in the names of {@code POST /v1/route}, shortened: the first candidates, the first that were left out. Written only where there was a choice. */
+/** A decision as the request's page shows it, in the names of {@code POST /v1/route}, with all candidates, and those that were left out as far as the decision tells them one by one. Written only where there was a choice. */
 final class DecisionText {
-  private static final int MOST = 8;
+  private static final int MOST = 24;
 
   private DecisionText() {}
 
@@ -40,7 +40,7 @@ final class DecisionText {
     Decision decision = candidates.decision();
     Complexity complexity = decision.complexity();
     List<Candidate> ranked = candidates.ranked();
-    if (complexity == null && ranked.size() < 2 && decision.more().isEmpty()) {
+    if (complexity == null && ranked.size() < 2 && decision.more().isEmpty() && decision.dropped().isEmpty()) {
       return null;
     }
     StringWriter out = new StringWriter(1_024);

@@ -11,7 +11,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /** Something to be written in the ledger's next transaction, and the thread that waits for it. */
-sealed abstract class Entry permits Entry.Begin, Entry.Settle {
+sealed abstract class Entry permits Entry.Begin, Entry.Settle, Entry.Take, Entry.End {
   private static final int WAITING = 0;
   private static final int WRITTEN = 1;
   private static final int REFUSED = 2;
@@ -64,11 +64,44 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle {
     final Bill bill;
     /** One cost event per attempt or hit, made by the caller's thread. */
     final List<CostEvents.Event> events;
+    /** What becomes of its idempotency key in the same transaction, null if it has none. */
+    final @Nullable Ending ending;
 
-    Settle(Bill bill, List<CostEvents.Event> events, boolean waited) {
+    Settle(Bill bill, List<CostEvents.Event> events, @Nullable Ending ending, boolean waited) {
       super(waited ? Thread.currentThread() : null);
       this.bill = bill;
       this.events = events;
+      this.ending = ending;
+    }
+  }
+
+  /** A request that wants an idempotency key for itself. */
+  static final class Take extends Entry {
+    final String project;
+    final String key;
+    final String bodyHash;
+    final String requestId;
+    final long nowMs;
+    /** False when the store has a row of that key; set by the writer. */
+    boolean taken;
+
+    Take(String project, String key, String bodyHash, String requestId, long nowMs) {
+      super(Thread.currentThread());
+      this.project = project;
+      this.key = key;
+      this.bodyHash = bodyHash;
+      this.requestId = requestId;
+      this.nowMs = nowMs;
+    }
+  }
+
+  /** What came of a key's request that has no bill. */
+  static final class End extends Entry {
+    final Ending ending;
+
+    End(Ending ending) {
+      super(Thread.currentThread());
+      this.ending = ending;
     }
   }
 

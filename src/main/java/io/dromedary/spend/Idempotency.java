@@ -14,7 +14,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
-/** Requests with an {@code Idempotency-Key}: answered once, replayed for 24 hours, over restarts and among nodes. Keys are scoped by project. */
+/**
+ * Requests with an {@code Idempotency-Key}: answered once, replayed for 24 hours, over restarts and among nodes. Keys are scoped by project.
+ *
+ * <p>Of the requests of this process one has a key by what is in memory; of those of all processes by its row, which the ledger's writer commits together with whatever else waits.
+ */
 public final class Idempotency {
   static final Duration KEPT = Duration.ofHours(24);
   /** Longest key. */
@@ -22,13 +26,18 @@ public final class Idempotency {
   private static final Duration LOOK = Duration.ofMillis(250);
 
   private final Store store;
+  private final Ledger ledger;
   private final Clock clock;
-  private final ConcurrentHashMap<Key, CompletableFuture<Boolean>> here = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<Key, First> here = new ConcurrentHashMap<>();
 
   private record Key(String project, String key) {}
 
-  public Idempotency(Store store, Clock clock) {
+  /** A request of this process that has a key, or is about to take it. */
+  private record First(String bodyHash, String requestId, long sinceMs, CompletableFuture<Boolean> over) {}
+
+  public Idempotency(Store store, Ledger ledger, Clock clock) {
     this.store = store;
+    this.ledger = ledger;
     this.clock = clock;
   }
 
@@ -42,74 +51,64 @@ public final class Idempotency {
     if (key.isEmpty() || key.length() > MAX_KEY || !Rows.clip(key, MAX_KEY).equals(key)) {
       throw Problem.badField("idempotency-key", "`Idempotency-Key` has 1 to " + MAX_KEY + " characters, not " + key.length());
     }
-    long now = clock.millis();
-    try (Connection connection = store.dataSource().getConnection()) {
-      for (int tries = 0; tries < 10; tries++) {
-        Claim known = read(connection, project, key, bodyHash, now);
+    Key wanted = new Key(project, key);
+    for (int tries = 0; tries < 10; tries++) {
+      long now = clock.millis();
+      First mine = new First(bodyHash, requestId, now, new CompletableFuture<>());
+      First other = here.putIfAbsent(wanted, mine);
+      if (other != null && (now - other.sinceMs < KEPT.toMillis() || !here.replace(wanted, other, mine))) {
+        return other.bodyHash.equals(bodyHash) ? new Claim.InProgress(other.requestId) : new Claim.Mismatch();
+      }
+      boolean taken = false;
+      try {
+        taken = ledger.take(project, key, bodyHash, requestId, now);
+        if (taken) {
+          return new Claim.Fresh();
+        }
+        Claim known = read(project, key, bodyHash, now);
         if (known != null) {
           return known;
         }
-        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO dromedary_idempotency (project, idempotency_key, body_hash, request_id, state, node, status, content_type,"
-            + " created_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, 'IN_PROGRESS', ?, 0, '', ?, ?)")) {
-          insert.setString(1, project);
-          insert.setString(2, key);
-          insert.setString(3, bodyHash);
-          insert.setString(4, requestId);
-          insert.setString(5, store.node());
-          insert.setLong(6, now);
-          insert.setLong(7, now + KEPT.toMillis());
-          // before the row is seen by others, so that they find whom to wait for
-          CompletableFuture<Boolean> future = new CompletableFuture<>();
-          Key mine = new Key(project, key);
-          CompletableFuture<Boolean> other = here.putIfAbsent(mine, future);
-          try {
-            insert.executeUpdate();
-            if (other != null) {
-              here.put(mine, future);
+      } finally {
+        if (!taken) {
+          here.remove(wanted, mine);
+          mine.over.complete(false);
+        }
+      }
+    }
+    return new Claim.InProgress("");
+  }
+
+  /** What the store has of it, null if there is nothing any more. */
+  private @Nullable Claim read(String project, String key, String bodyHash, long now) {
+    try (Connection connection = store.dataSource().getConnection()) {
+      try (PreparedStatement select = connection.prepareStatement("SELECT body_hash, request_id, state, status, content_type, answer, expires_at_ms FROM dromedary_idempotency"
+          + " WHERE project = ? AND idempotency_key = ?")) {
+        select.setString(1, project);
+        select.setString(2, key);
+        try (ResultSet row = select.executeQuery()) {
+          if (!row.next()) {
+            return null;
+          }
+          if (row.getLong(7) > now) {
+            if (!row.getString(1).equals(bodyHash)) {
+              return new Claim.Mismatch();
             }
-            return new Claim.Fresh();
-          } catch (SQLException e) {
-            if (other == null) {
-              here.remove(mine, future);
-              future.complete(false);
-            }
-            if (e.getSQLState() == null || !e.getSQLState().startsWith("23")) {
-              throw e;
-            }
+            String requestId = row.getString(2);
+            return row.getString(3).equals("DONE") ? new Claim.Replay(requestId, row.getInt(4), row.getString(5), row.getBytes(6)) : new Claim.InProgress(requestId);
           }
         }
       }
-      return new Claim.InProgress("");
+      try (PreparedStatement delete = connection.prepareStatement("DELETE FROM dromedary_idempotency WHERE project = ? AND idempotency_key = ? AND expires_at_ms <= ?")) {
+        delete.setString(1, project);
+        delete.setString(2, key);
+        delete.setLong(3, now);
+        delete.executeUpdate();
+      }
+      return null;
     } catch (SQLException e) {
       throw Ledger.unavailable();
     }
-  }
-
-  private @Nullable Claim read(Connection connection, String project, String key, String bodyHash, long now) throws SQLException {
-    try (PreparedStatement select = connection.prepareStatement("SELECT body_hash, request_id, state, status, content_type, answer, expires_at_ms FROM dromedary_idempotency"
-        + " WHERE project = ? AND idempotency_key = ?")) {
-      select.setString(1, project);
-      select.setString(2, key);
-      try (ResultSet row = select.executeQuery()) {
-        if (!row.next()) {
-          return null;
-        }
-        if (row.getLong(7) > now) {
-          if (!row.getString(1).equals(bodyHash)) {
-            return new Claim.Mismatch();
-          }
-          String requestId = row.getString(2);
-          return row.getString(3).equals("DONE") ? new Claim.Replay(requestId, row.getInt(4), row.getString(5), row.getBytes(6)) : new Claim.InProgress(requestId);
-        }
-      }
-    }
-    try (PreparedStatement delete = connection.prepareStatement("DELETE FROM dromedary_idempotency WHERE project = ? AND idempotency_key = ? AND expires_at_ms <= ?")) {
-      delete.setString(1, project);
-      delete.setString(2, key);
-      delete.setLong(3, now);
-      delete.executeUpdate();
-    }
-    return null;
   }
 
   /**
@@ -120,17 +119,25 @@ public final class Idempotency {
   public Claim await(String project, String key, String bodyHash, String requestId, Duration patience) {
     long end = System.nanoTime() + patience.toNanos();
     while (true) {
-      Claim claim = claim(project, key, bodyHash, requestId);
-      long left = end - System.nanoTime();
-      if (!(claim instanceof Claim.InProgress) || left <= 0) {
-        return claim;
+      First first = here.get(new Key(project, key));
+      if (first == null) {
+        // many may have waited for it: they read what it left side by side, and only when there is nothing one of them takes its place
+        Claim known = read(project, key, bodyHash, clock.millis());
+        Claim claim = known == null ? claim(project, key, bodyHash, requestId) : known;
+        if (!(claim instanceof Claim.InProgress)) {
+          return claim;
+        }
+        first = here.get(new Key(project, key));
       }
-      CompletableFuture<Boolean> first = here.get(new Key(project, key));
+      long left = end - System.nanoTime();
+      if (left <= 0) {
+        return new Claim.InProgress(first == null ? "" : first.requestId);
+      }
       try {
         if (first == null) {
           TimeUnit.NANOSECONDS.sleep(Math.min(left, LOOK.toNanos() / 5));
         } else {
-          first.get(Math.min(left, LOOK.toNanos()), TimeUnit.NANOSECONDS);
+          first.over.get(Math.min(left, LOOK.toNanos()), TimeUnit.NANOSECONDS);
         }
       } catch (TimeoutException lookAgain) {
         continue;
@@ -138,48 +145,34 @@ public final class Idempotency {
         throw new IllegalStateException(e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        return claim;
+        return new Claim.InProgress("");
       }
     }
   }
 
-  /** Keeps the answer for replays. @throws Problem 503 {@code ledger_unavailable} if that cannot be done */
+  /** Keeps the answer for replays. @throws Problem 503 {@code ledger_unavailable} if that cannot be done now */
   public void complete(String project, String key, String requestId, int status, String contentType, byte[] body) {
-    try (Connection connection = store.dataSource().getConnection(); PreparedStatement update = connection.prepareStatement("UPDATE dromedary_idempotency SET state = 'DONE', status = ?,"
-        + " content_type = ?, answer = ? WHERE project = ? AND idempotency_key = ? AND request_id = ?")) {
-      update.setInt(1, status);
-      update.setString(2, Rows.clip(contentType, 128));
-      update.setBytes(3, body);
-      update.setString(4, project);
-      update.setString(5, key);
-      update.setString(6, requestId);
-      update.executeUpdate();
-    } catch (SQLException e) {
-      throw Ledger.unavailable();
-    } finally {
-      wake(project, key);
-    }
+    end(new Ending(project, key, requestId, status, contentType, body));
   }
 
   /** The request failed in a way that must not be replayed: the next one with that key starts afresh. */
   public void release(String project, String key, String requestId) {
-    try (Connection connection = store.dataSource().getConnection(); PreparedStatement delete = connection.prepareStatement("DELETE FROM dromedary_idempotency"
-        + " WHERE project = ? AND idempotency_key = ? AND request_id = ? AND state = 'IN_PROGRESS'")) {
-      delete.setString(1, project);
-      delete.setString(2, key);
-      delete.setString(3, requestId);
-      delete.executeUpdate();
-    } catch (SQLException e) {
-      throw Ledger.unavailable();
+    end(Ending.free(project, key, requestId));
+  }
+
+  private void end(Ending ending) {
+    try {
+      ledger.end(ending);
     } finally {
-      wake(project, key);
+      over(ending);
     }
   }
 
-  private void wake(String project, String key) {
-    CompletableFuture<Boolean> first = here.remove(new Key(project, key));
+  /** What came of the key is written, or will be: who waits may look. */
+  void over(Ending ending) {
+    First first = here.remove(new Key(ending.project(), ending.key()));
     if (first != null) {
-      first.complete(true);
+      first.over.complete(true);
     }
   }
 

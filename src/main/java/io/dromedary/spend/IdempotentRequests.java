@@ -62,11 +62,14 @@ public final class IdempotentRequests {
     private final String project;
     private final String key;
     private final @Nullable Kept kept;
-    private boolean over;
+    private final Idempotency keys;
+    private @Nullable Ending ending;
+    private boolean told;
 
     private record Kept(int status, Map<String, String> headers, KeptResponse response) {}
 
-    private Turn(String project, String key, @Nullable Kept kept) {
+    private Turn(Idempotency keys, String project, String key, @Nullable Kept kept) {
+      this.keys = keys;
       this.project = project;
       this.key = key;
       this.kept = kept;
@@ -97,11 +100,27 @@ public final class IdempotentRequests {
       return kept;
     }
 
-    /** @return true once, for the request that has to say what came of it */
-    private synchronized boolean ends() {
-      boolean first = !over && kept == null;
-      over = true;
-      return first;
+    /** Has it to say what came of it? */
+    private synchronized boolean isFirst() {
+      return kept == null && ending == null;
+    }
+
+    private synchronized void ends(Ending what) {
+      ending = what;
+    }
+
+    /** @return what came of the key, once; null when there is nothing to write */
+    synchronized @Nullable Ending ending() {
+      Ending what = told ? null : ending;
+      told |= ending != null;
+      return what;
+    }
+
+    /** It is written, or will be. */
+    synchronized void over() {
+      if (ending != null) {
+        keys.over(ending);
+      }
     }
   }
 
@@ -125,34 +144,35 @@ public final class IdempotentRequests {
       throw new Problem(409, "invalid_request_error", "a request with the `Idempotency-Key` `" + Problem.clip(key) + "` is still under way; ask again for its answer").code("idempotency_key_in_use").param(HEADER)
           .retryAfter(SOON).shouldRetry(true);
     }
-    return claim instanceof Claim.Replay replay ? new Turn(caller.project(), key, unpack(replay)) : new Turn(caller.project(), key, null);
+    return new Turn(keys, caller.project(), key, claim instanceof Claim.Replay replay ? unpack(replay) : null);
   }
 
   /**
-   * The request is over: its answer is kept, or its key is free again. Null, for one without a key, and a second time change nothing.
+   * What becomes of the key when the request is over: its answer is kept, or its key is free again. It is written with the bill, by {@link Ledger#account}. A second time changes nothing.
    *
    * @param answer whole by now, also when it was streamed; anything else brought no whole answer
    * @param thrown why there is none, null otherwise
    */
-  public void over(@Nullable Turn turn, ModelRequest request, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
-    if (turn == null || !turn.ends()) {
+  public void ends(Turn turn, ModelRequest request, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
+    if (!turn.isFirst()) {
       return;
     }
     try {
-      if (thrown == null && bill != null && "ok".equals(bill.status()) && (answer instanceof ChatResponse || answer instanceof EmbeddingResponse || answer instanceof KeptResponse)) {
-        keys.complete(turn.project, turn.key, request.id(), 200, JSON, pack(headers(request, bill), answer));
-        return;
-      }
-      Problem why = thrown == null ? null : problem.apply(thrown);
-      if (why != null && isFinal(why.status())) {
-        keys.complete(turn.project, turn.key, request.id(), why.status(), JSON, pack(headers(request, why), new KeptResponse(errorBody.apply(thrown), Usage.NONE)));
-      } else {
-        keys.release(turn.project, turn.key, request.id());
-      }
-    } catch (Problem storeIsDown) {
-      // The answer has been paid for: its caller gets it. A duplicate is told 409 until the key expires or this node starts anew.
-      LOG.warn("request {} could not say what came of its idempotency key: {}", request.id(), storeIsDown.getMessage());
+      turn.ends(ending(turn, request, answer, bill, thrown));
+    } catch (RuntimeException mistake) {
+      // the bill is settled all the same
+      LOG.error("the answer to request {} could not be kept for its idempotency key", request.id(), mistake);
+      turn.ends(Ending.free(turn.project, turn.key, request.id()));
     }
+  }
+
+  private Ending ending(Turn turn, ModelRequest request, @Nullable Answer answer, @Nullable Bill bill, @Nullable Throwable thrown) {
+    if (thrown == null && bill != null && "ok".equals(bill.status()) && (answer instanceof ChatResponse || answer instanceof EmbeddingResponse || answer instanceof KeptResponse)) {
+      return new Ending(turn.project, turn.key, request.id(), 200, JSON, pack(headers(request, bill), answer));
+    }
+    Problem why = thrown == null ? null : problem.apply(thrown);
+    return why != null && isFinal(why.status()) ? new Ending(turn.project, turn.key, request.id(), why.status(), JSON, pack(headers(request, why), new KeptResponse(errorBody.apply(thrown), Usage.NONE)))
+        : Ending.free(turn.project, turn.key, request.id());
   }
 
   private static boolean isFinal(int status) {

@@ -20,6 +20,7 @@ public final class Ledger implements AutoCloseable {
   /** Entries that may wait for the writer; more is a store that cannot keep up. */
   static final int QUEUE = 16_384;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
+  private static final System.Logger LOG = System.getLogger(Ledger.class.getName());
 
   private final LedgerWriter writer;
   private final Outbox outbox;
@@ -94,7 +95,11 @@ public final class Ledger implements AutoCloseable {
    * @throws Problem 503 {@code ledger_unavailable} if that cannot be had now; the bill is kept, written as soon as the store is back, and no attempt begins before that
    */
   public void settle(Bill bill) {
-    Entry.Settle entry = new Entry.Settle(bill, events(bill), true);
+    settle(bill, null);
+  }
+
+  void settle(Bill bill, @Nullable Ending ending) {
+    Entry.Settle entry = new Entry.Settle(bill, events(bill), ending, true);
     if (!writer.put(entry, patienceNanos)) {
       throw unavailable();
     }
@@ -107,17 +112,44 @@ public final class Ledger implements AutoCloseable {
    * @throws Problem 503 {@code ledger_unavailable} if the queue stayed full; nothing is dropped silently
    */
   public void note(Bill bill) {
-    if (!writer.put(new Entry.Settle(bill, events(bill), false), patienceNanos)) {
+    if (!writer.put(new Entry.Settle(bill, events(bill), null, false), patienceNanos)) {
       throw unavailable();
     }
   }
 
   /**
-   * Settles a request that called providers, notes one that did not; null is nothing to account for.
+   * Settles a request that called providers, notes one that did not; null is nothing to account for. What became of its idempotency key is durable with it, in the same transaction: an answer that is paid is kept, whenever we are killed.
    *
+   * @param turn of its idempotency key, null for a request without one
    * @return whether cost events wait in the outbox because of it
    */
-  public boolean account(@Nullable Bill bill) {
+  public boolean account(@Nullable Bill bill, IdempotentRequests.@Nullable Turn turn) {
+    Ending ending = turn == null ? null : turn.ending();
+    if (ending == null) {
+      return account(bill);
+    }
+    try {
+      if (bill != null) {
+        settle(bill, ending);
+      } else {
+        endUnbilled(ending);
+      }
+    } finally {
+      turn.over();
+    }
+    return bill != null && outbox.hasSinks();
+  }
+
+  /** Its caller gets the failure that it met, not another one. */
+  private void endUnbilled(Ending ending) {
+    try {
+      end(ending);
+    } catch (Problem storeIsDown) {
+      LOG.log(System.Logger.Level.WARNING, "request " + ending.requestId() + " could not say yet what came of its idempotency key: " + storeIsDown.getMessage());
+    }
+  }
+
+  private boolean account(@Nullable Bill bill) {
     if (bill == null) {
       return false;
     }
@@ -127,6 +159,30 @@ public final class Ledger implements AutoCloseable {
       settle(bill);
     }
     return outbox.hasSinks();
+  }
+
+  /**
+   * Returns when the key is durably taken for its request.
+   *
+   * @return false if the store has a row of that key
+   * @throws Problem 503 {@code ledger_unavailable} if that cannot be had
+   */
+  boolean take(String project, String key, String bodyHash, String requestId, long nowMs) {
+    Entry.Take entry = new Entry.Take(project, key, bodyHash, requestId, nowMs);
+    if (!writer.accepting() || !writer.offer(entry)) {
+      throw unavailable();
+    }
+    entry.await(patienceNanos, true, unavailable());
+    return entry.taken;
+  }
+
+  /** Returns when it is durable what came of a key. @throws Problem 503 {@code ledger_unavailable} if that cannot be had now; it is kept and written as soon as the store is back */
+  void end(Ending ending) {
+    Entry.End entry = new Entry.End(ending);
+    if (!writer.put(entry, patienceNanos)) {
+      throw unavailable();
+    }
+    entry.await(patienceNanos, false, unavailable());
   }
 
   private List<CostEvents.Event> events(Bill bill) {

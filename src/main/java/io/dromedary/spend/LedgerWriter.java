@@ -66,8 +66,11 @@ final class LedgerWriter implements Runnable {
   private final Map<String, Open> open = new HashMap<>();
   private final PurseRows purses;
   private final Set<String> prices = new HashSet<>();
-  private final ArrayDeque<Entry.Settle> backlog = new ArrayDeque<>();
+  /** Settlements, and ends of keys. */
+  private final ArrayDeque<Entry> backlog = new ArrayDeque<>();
   private final List<Void> voids = new ArrayList<>();
+  /** Keys that were refused to their requests though they may have been taken. */
+  private final List<Ending> orphans = new ArrayList<>();
   private @Nullable Connection connection;
   private @Nullable Rows rows;
   private Sequence sequence;
@@ -155,7 +158,7 @@ final class LedgerWriter implements Runnable {
   void close() {
     closing = true;
     // wakes the writer; an interrupt would break the store's file channel
-    queue.offer(new Entry.Settle(WAKE, List.of(), false));
+    queue.offer(new Entry.Settle(WAKE, List.of(), null, false));
     try {
       thread.join(30_000);
     } catch (InterruptedException e) {
@@ -256,8 +259,14 @@ final class LedgerWriter implements Runnable {
         LOG.log(Level.ERROR, "the ledger's store failed: " + told(lookUp));
         return false;
       }
+      if (entry instanceof Entry.Take take) {
+        // another transaction was there first
+        take.taken = false;
+        entry.written();
+        return true;
+      }
       rejected++;
-      String id = entry instanceof Entry.Settle settle ? settle.bill.requestId() : ((Entry.Begin) entry).requestId;
+      String id = entry instanceof Entry.Settle settle ? settle.bill.requestId() : entry instanceof Entry.End end ? end.ending.requestId() : ((Entry.Begin) entry).requestId;
       LOG.log(Level.ERROR, "the ledger's store will not take request `" + id + "`: " + told(e));
       entry.refused(Ledger.unavailable());
       return true;
@@ -309,20 +318,28 @@ final class LedgerWriter implements Runnable {
         round.voided(left.seq(), left.hold());
       }
     }
+    for (Ending orphan : orphans) {
+      rows.ended(orphan);
+    }
     // what ends gives room to what begins
     for (Entry entry : group) {
       if (entry instanceof Entry.Settle settle) {
         events += add(rows, settle, round, now);
+      } else if (entry instanceof Entry.End end) {
+        rows.ended(end.ending);
       }
     }
     for (Entry entry : group) {
       if (entry instanceof Entry.Begin begin) {
         add(rows, begin, round);
+      } else if (entry instanceof Entry.Take take) {
+        rows.take(take, store.node());
       }
     }
     int written = rows.flush() + (round == null ? 0 : round.write());
     connection.commit();
     voids.clear();
+    orphans.clear();
     if (round != null) {
       round.tell();
     }
@@ -335,8 +352,10 @@ final class LedgerWriter implements Runnable {
       if (entry instanceof Entry.Settle settle) {
         open.remove(settle.bill.requestId());
         entry.written();
-      } else {
-        begun((Entry.Begin) entry);
+      } else if (entry instanceof Entry.Begin begin) {
+        begun(begin);
+      } else if (!entry.written() && entry instanceof Entry.Take take && take.taken) {
+        orphans.add(Ending.free(take.project, take.key, take.requestId));
       }
     }
   }
@@ -369,7 +388,7 @@ final class LedgerWriter implements Runnable {
       }
     }
     for (Entry entry : group) {
-      List<Attempt> attempts = entry instanceof Entry.Settle settle ? settle.bill.attempts() : List.of(((Entry.Begin) entry).attempt);
+      List<Attempt> attempts = entry instanceof Entry.Settle settle ? settle.bill.attempts() : entry instanceof Entry.Begin begin ? List.of(begin.attempt) : List.of();
       for (Attempt attempt : attempts) {
         if (!attempt.draws().isEmpty()) {
           wanted = wanted == null ? new TreeSet<>() : wanted;
@@ -439,6 +458,9 @@ final class LedgerWriter implements Runnable {
         round.settle(attempt, purses.ids(attempt), request == null ? null : request.holds.get(attempt.number()), charged.cost().nanos());
       }
       rows.end(attemptSeq, charged, now);
+    }
+    if (settle.ending != null) {
+      rows.ended(settle.ending);
     }
     rows.request(seq, bill, cost, now);
     rows.interaction(seq, bill, now);
@@ -551,7 +573,7 @@ final class LedgerWriter implements Runnable {
       current = store.dataSource().getConnection();
       try {
         current.setAutoCommit(false);
-        rows = new Rows(current);
+        rows = new Rows(current, store.postgres());
       } catch (SQLException e) {
         current.close();
         throw e;
@@ -605,8 +627,10 @@ final class LedgerWriter implements Runnable {
         if (begin.owned) {
           voids.add(new Void(begin.seq, begin.hold));
         }
-      } else if (entry instanceof Entry.Settle settle) {
-        backlog.add(settle);
+      } else if (entry instanceof Entry.Take take) {
+        orphans.add(Ending.free(take.project, take.key, take.requestId));
+      } else {
+        backlog.add(entry);
         kept = backlog.size();
       }
       entry.refused(Ledger.unavailable());
@@ -623,7 +647,7 @@ final class LedgerWriter implements Runnable {
           PurseRows.reread(connection, request.seq, request.holds);
         }
       }
-      if (!voids.isEmpty()) {
+      if (!voids.isEmpty() || !orphans.isEmpty()) {
         transact(List.of());
       }
     } catch (SQLException e) {
@@ -689,7 +713,7 @@ final class LedgerWriter implements Runnable {
       LOG.log(Level.ERROR, backlog.size() + " settlements could not be written before the stop; the next start charges their attempts at their upper bound");
     }
     try {
-      if (!down && !voids.isEmpty()) {
+      if (!down && (!voids.isEmpty() || !orphans.isEmpty())) {
         transact(List.of());
       }
       if (!down && open.isEmpty()) {

@@ -9,6 +9,8 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,7 +29,11 @@ final class Rows implements AutoCloseable {
   private static final String INTERACTION = "INSERT INTO dromedary_interaction_log (seq, request_id, project, cached, prompt_hash, prompt, answer, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
   static final String EVENT = "INSERT INTO dromedary_outbox (id, event_id, sink, payload, created_at_ms, tries, next_try_at_ms, claimed_until_ms) VALUES (?, ?, ?, ?, ?, 0, 0, 0)";
   private static final String VOID = "DELETE FROM dromedary_attempts WHERE seq = ? AND status = 'STARTED'";
-
+  // not VALUES: PostgreSQL's driver would rewrite the batch and not say which row was new
+  private static final String TAKE = "INSERT INTO dromedary_idempotency (project, idempotency_key, body_hash, request_id, state, node, status, content_type, created_at_ms, expires_at_ms)"
+      + " SELECT ?, ?, ?, ?, 'IN_PROGRESS', ?, 0, '', ?, ? WHERE NOT EXISTS (SELECT 1 FROM dromedary_idempotency WHERE project = ? AND idempotency_key = ?)";
+  private static final String KEEP = "UPDATE dromedary_idempotency SET state = 'DONE', status = ?, content_type = ?, answer = ? WHERE project = ? AND idempotency_key = ? AND request_id = ?";
+  private static final String FREE = "DELETE FROM dromedary_idempotency WHERE project = ? AND idempotency_key = ? AND request_id = ? AND state = 'IN_PROGRESS'";
 
   private final PreparedStatement begin;
   private final PreparedStatement end;
@@ -35,6 +41,15 @@ final class Rows implements AutoCloseable {
   private final PreparedStatement interaction;
   private final PreparedStatement event;
   private final PreparedStatement voided;
+  private final Connection connection;
+  private final boolean postgres;
+  /** Of idempotency keys: prepared when the first request has one. */
+  private @Nullable PreparedStatement take;
+  private @Nullable PreparedStatement keep;
+  private @Nullable PreparedStatement free;
+  private final List<Entry.Take> takes = new ArrayList<>();
+  private int keeps;
+  private int frees;
   private int begins;
   private int ends;
   private int requests;
@@ -42,7 +57,9 @@ final class Rows implements AutoCloseable {
   private int events;
   private int voids;
 
-  Rows(Connection connection) throws SQLException {
+  Rows(Connection connection, boolean postgres) throws SQLException {
+    this.connection = connection;
+    this.postgres = postgres;
     begin = connection.prepareStatement(BEGIN);
     end = connection.prepareStatement(END);
     request = connection.prepareStatement(REQUEST);
@@ -170,19 +187,71 @@ final class Rows implements AutoCloseable {
     voids++;
   }
 
-  /** Sends what has been added, starts before ends. @return how many rows that were */
+  void take(Entry.Take entry, String node) throws SQLException {
+    if (take == null) {
+      take = connection.prepareStatement(postgres ? TAKE + " ON CONFLICT DO NOTHING" : TAKE);
+    }
+    take.setString(1, entry.project);
+    take.setString(2, entry.key);
+    take.setString(3, entry.bodyHash);
+    take.setString(4, entry.requestId);
+    take.setString(5, node);
+    take.setLong(6, entry.nowMs);
+    take.setLong(7, entry.nowMs + Idempotency.KEPT.toMillis());
+    take.setString(8, entry.project);
+    take.setString(9, entry.key);
+    take.addBatch();
+    takes.add(entry);
+  }
+
+  void ended(Ending ending) throws SQLException {
+    byte[] body = ending.body();
+    if (body == null) {
+      if (free == null) {
+        free = connection.prepareStatement(FREE);
+      }
+      free.setString(1, ending.project());
+      free.setString(2, ending.key());
+      free.setString(3, ending.requestId());
+      free.addBatch();
+      frees++;
+      return;
+    }
+    if (keep == null) {
+      keep = connection.prepareStatement(KEEP);
+    }
+    keep.setInt(1, ending.status());
+    keep.setString(2, clip(ending.contentType(), 128));
+    keep.setBytes(3, body);
+    keep.setString(4, ending.project());
+    keep.setString(5, ending.key());
+    keep.setString(6, ending.requestId());
+    keep.addBatch();
+    keeps++;
+  }
+
+  /** Sends what has been added, starts before ends; of keys what frees them before what takes them. @return how many rows that were */
   int flush() throws SQLException {
-    int rows = begins + ends + requests + interactions + events + voids;
+    int rows = begins + ends + requests + interactions + events + voids + takes.size() + keeps + frees;
     begins = run(begin, begins);
     ends = run(end, ends);
     requests = run(request, requests);
     interactions = run(interaction, interactions);
     events = run(event, events);
     voids = run(voided, voids);
+    keeps = run(keep, keeps);
+    frees = run(free, frees);
+    if (!takes.isEmpty()) {
+      int[] counts = take.executeBatch();
+      for (int i = 0; i < counts.length; i++) {
+        takes.get(i).taken = counts[i] == 1;
+      }
+      takes.clear();
+    }
     return rows;
   }
 
-  private static int run(PreparedStatement statement, int rows) throws SQLException {
+  private static int run(@Nullable PreparedStatement statement, int rows) throws SQLException {
     if (rows > 0) {
       statement.executeBatch();
     }
@@ -197,6 +266,13 @@ final class Rows implements AutoCloseable {
     interaction.clearBatch();
     event.clearBatch();
     voided.clearBatch();
+    for (PreparedStatement ofKeys : new PreparedStatement[] {take, keep, free}) {
+      if (ofKeys != null) {
+        ofKeys.clearBatch();
+      }
+    }
+    takes.clear();
+    keeps = frees = 0;
     begins = ends = requests = interactions = events = voids = 0;
   }
 
@@ -208,6 +284,11 @@ final class Rows implements AutoCloseable {
     interaction.close();
     event.close();
     voided.close();
+    for (PreparedStatement ofKeys : new PreparedStatement[] {take, keep, free}) {
+      if (ofKeys != null) {
+        ofKeys.close();
+      }
+    }
   }
 
   private static void micros(PreparedStatement statement, int index, @Nullable Duration duration) throws SQLException {

@@ -42,6 +42,7 @@ class BatchesOnPostgresTest {
   private static EmbeddedPostgres postgres;
   private static Store first;
   private static Store second;
+  private static int batches;
 
   @BeforeAll
   static void start() throws Exception {
@@ -67,10 +68,11 @@ class BatchesOnPostgresTest {
   }
 
   private static Inbound in(String path, String body) {
-    return new Inbound("req-1", "http", "POST", path, Map.of(), Map.of(), body.getBytes(UTF_8), Instant.now());
+    return new Inbound("req-1", "http", "POST", path, Map.of(), Map.of("idempotency-key", path + batches), body.getBytes(UTF_8), Instant.now());
   }
 
   private static String batch(BatchStore store) {
+    batches++;
     String lines = IntStream.rangeClosed(1, LINES).mapToObj(i -> "{\"custom_id\":\"line-" + i + "\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"m\"}}\n").collect(Collectors.joining());
     Upload form = taker -> {
       try {
@@ -80,9 +82,14 @@ class BatchesOnPostgresTest {
         throw new AssertionError(e);
       }
     };
-    String file = new FilePages(store, LIMITS, Clock.systemUTC()).upload(form, Caller.OPEN).path("id").asText();
-    ObjectNode created = new BatchPages(store, LIMITS, Clock.systemUTC()).create(in("/v1/batches", "{\"input_file_id\":\"" + file + "\",\"endpoint\":\"/v1/chat/completions\",\"completion_window\":\"24h\",\"metadata\":{\"a\":\"b\"}}"), Caller.OPEN);
-    return created.path("id").asText();
+    FilePages files = new FilePages(store, LIMITS, Clock.systemUTC());
+    String file = files.upload(form, in("/v1/files", "file"), Caller.OPEN).path("id").asText();
+    assertThat(files.upload(form, in("/v1/files", "file"), Caller.OPEN).path("id").asText()).as("once per key").isEqualTo(file);
+    BatchPages pages = new BatchPages(store, LIMITS, Clock.systemUTC());
+    Inbound asked = in("/v1/batches", "{\"input_file_id\":\"" + file + "\",\"endpoint\":\"/v1/chat/completions\",\"completion_window\":\"24h\",\"metadata\":{\"a\":\"b\"}}");
+    List<String> ids = IntStream.range(0, 4).parallel().mapToObj(i -> pages.create(asked, Caller.OPEN).path("id").asText()).distinct().toList();
+    assertThat(ids).as("once per key").hasSize(1);
+    return ids.get(0);
   }
 
   @Test

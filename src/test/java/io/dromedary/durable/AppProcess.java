@@ -19,13 +19,21 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.springframework.util.FileSystemUtils;
 
-/** The packaged gateway as a process of its own, in a directory of its own, with nothing of the tests' environment but what is given. */
+/**
+ * The packaged gateway as a process of its own, in a directory of its own, with nothing of the tests' environment but what is given. It runs unpacked with an archive of its classes, the fast start of {@code operations.md}, made once
+ * for all tests of a run; {@link #startJar} runs the jar as it is.
+ */
 final class AppProcess implements AutoCloseable {
+  private static final List<String> OPTIONS = List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+  private static List<String> unpacked;
+
   private static final HttpClient HTTP = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(5)).build();
 
   private final Process process;
@@ -40,22 +48,65 @@ final class AppProcess implements AutoCloseable {
 
   /** Starts it and waits until it is ready. */
   static AppProcess start(Path directory, Map<String, String> environment) throws IOException, InterruptedException {
-    File jar = new File(System.getProperty("dromedary.app.jar", "target/dromedary-app.jar")).getAbsoluteFile();
-    if (!jar.isFile()) {
-      throw new AssertionError(jar + " is not there; run `mvn package` first");
-    }
+    return start(directory, environment, unpacked());
+  }
+
+  /** The same from the jar alone. */
+  static AppProcess startJar(Path directory, Map<String, String> environment) throws IOException, InterruptedException {
+    return start(directory, environment, List.of("-jar", jar()));
+  }
+
+  private static AppProcess start(Path directory, Map<String, String> environment, List<String> what) throws IOException, InterruptedException {
     int port = freePort();
     Path log = Files.createTempFile("dromedary-app", ".log");
-    ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", jar.getPath())
-        .directory(directory.toFile()).redirectErrorStream(true).redirectOutput(log.toFile());
+    AppProcess app = new AppProcess(java(directory, port, log, environment, what).start(), log, port);
+    app.awaitReady();
+    return app;
+  }
+
+  private static ProcessBuilder java(Path directory, int port, Path log, Map<String, String> environment, List<String> what) {
+    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    command.addAll(OPTIONS);
+    command.addAll(what);
+    ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true).redirectOutput(log.toFile());
     builder.environment().keySet().removeIf(name -> !List.of("PATH", "HOME", "LANG", "TMPDIR").contains(name));
     builder.environment().put("PORT", Integer.toString(port));
     builder.environment().put("OLLAMA_BASE_URL", "http://127.0.0.1:9");
     builder.environment().put("BEDROCK_IDENTITY", "none");
     builder.environment().putAll(environment);
-    AppProcess app = new AppProcess(builder.start(), log, port);
-    app.awaitReady();
-    return app;
+    return builder;
+  }
+
+  private static String jar() {
+    File jar = new File(System.getProperty("dromedary.app.jar", "target/dromedary-app.jar")).getAbsoluteFile();
+    if (!jar.isFile()) {
+      throw new AssertionError(jar + " is not there; run `mvn package` first");
+    }
+    return jar.getPath();
+  }
+
+  /** What starts the unpacked gateway with its archive. */
+  private static synchronized List<String> unpacked() throws IOException, InterruptedException {
+    if (unpacked == null) {
+      Path home = Files.createTempDirectory("dromedary-unpacked");
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> FileSystemUtils.deleteRecursively(home.toFile())));
+      Path app = home.resolve("app");
+      Path archive = home.resolve("dromedary.jsa");
+      run(home, "-Djarmode=tools", "-jar", jar(), "extract", "--destination", app.toString());
+      String start = app.resolve(Path.of(jar()).getFileName()).toString();
+      run(home, "-XX:ArchiveClassesAtExit=" + archive, "-Dspring.context.exit=onRefresh", "-jar", start);
+      unpacked = List.of("-XX:SharedArchiveFile=" + archive, "-jar", start);
+    }
+    return unpacked;
+  }
+
+  private static void run(Path home, String... what) throws IOException, InterruptedException {
+    Path log = home.resolve("log");
+    Process process = java(home, freePort(), log, Map.of(), List.of(what)).start();
+    if (!process.waitFor(120, TimeUnit.SECONDS) || process.exitValue() != 0) {
+      process.destroyForcibly();
+      throw new AssertionError(String.join(" ", what) + " failed:\n" + Files.readString(log));
+    }
   }
 
   private static int freePort() throws IOException {

@@ -35,7 +35,7 @@ class BareJarIT {
   @Test
   @EnabledOnOs(OS.LINUX)
   void the_jar_alone_answers_from_the_sandbox_on_loopback_only() throws Exception {
-    try (AppProcess app = AppProcess.start(empty, Map.of())) {
+    try (AppProcess app = AppProcess.startJar(empty, Map.of())) {
       HttpResponse<String> answer = app.chat(Gateway.request("auto", "hello"));
       assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
       assertThat(answer.headers().firstValue("x-dromedary-provider")).hasValue("sandbox");

@@ -9,6 +9,7 @@ import io.dromedary.chat.Json;
 import io.dromedary.spend.Outbox;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
+import io.dromedary.testing.KafkaBroker;
 import io.dromedary.testing.Mood;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -34,7 +35,6 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 
 /** Cost events on their way to four sinks at once: a log, a file, one that hangs and a Kafka that is not there yet. */
 @Tag("F4")
@@ -109,12 +109,11 @@ class CostEventsFeatureTest {
       recovered.countDown();
       await("the sink that hung").atMost(Duration.ofSeconds(60)).until(() -> received.size() >= lines(file).size());
 
-      EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 1, TOPIC);
-      broker.afterPropertiesSet();
+      String broker = KafkaBroker.with(1, TOPIC);
       // the broker takes a port of its own choice; the address that was dead now leads there
-      ServerSocket road = lead(port, Integer.parseInt(broker.getBrokersAsString().replaceAll(".*:", "")));
+      ServerSocket road = lead(port, Integer.parseInt(broker.replaceAll(".*:", "")));
       List<String> fromKafka = new ArrayList<>();
-      try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "test",
+      try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker, ConsumerConfig.GROUP_ID_CONFIG, "cost-events",
           ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest"), new StringDeserializer(), new StringDeserializer())) {
         consumer.subscribe(List.of(TOPIC));
         await("Kafka, once it is there").atMost(Duration.ofSeconds(90)).until(() -> {
@@ -125,7 +124,6 @@ class CostEventsFeatureTest {
         });
       } finally {
         road.close();
-        broker.destroy();
       }
 
       List<String> inFile = lines(file);

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.access.ApiKey;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
@@ -27,6 +28,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.activemq.artemis.core.config.impl.ConfigurationImpl;
 import org.apache.activemq.artemis.core.server.embedded.EmbeddedActiveMQ;
+import org.apache.activemq.artemis.core.settings.impl.AddressFullMessagePolicy;
+import org.apache.activemq.artemis.core.settings.impl.AddressSettings;
 import org.apache.activemq.artemis.jms.client.ActiveMQConnectionFactory;
 import org.apache.qpid.jms.JmsConnectionFactory;
 import org.junit.jupiter.api.AfterAll;
@@ -43,6 +46,8 @@ class JmsEntryTest {
   private static final String DEAD = "llm.requests.dlq";
   private static final String MODEL = "openai/gpt-4o-mini";
   private static final long SOON = 30_000;
+  private static final String KEY = "dk-jms-0123456789abcdefghijklmnopqr";
+  private static final String OTHER_KEY = "dk-other-0123456789abcdefghijklmnop";
 
   private static int port;
   private static EmbeddedActiveMQ broker;
@@ -66,7 +71,8 @@ class JmsEntryTest {
 
   private static EmbeddedActiveMQ broker() throws Exception {
     EmbeddedActiveMQ started = new EmbeddedActiveMQ();
-    started.setConfiguration(new ConfigurationImpl().setPersistenceEnabled(false).setSecurityEnabled(false).setJMXManagementEnabled(false).addAcceptorConfiguration("all", "tcp://127.0.0.1:" + port + "?protocols=CORE,AMQP"));
+    started.setConfiguration(new ConfigurationImpl().setPersistenceEnabled(false).setSecurityEnabled(false).setJMXManagementEnabled(false).addAcceptorConfiguration("all", "tcp://127.0.0.1:" + port + "?protocols=CORE,AMQP")
+        .addAddressSetting("full.#", new AddressSettings().setMaxSizeBytes(1).setAddressFullMessagePolicy(AddressFullMessagePolicy.FAIL)));
     started.start();
     return started;
   }
@@ -204,6 +210,20 @@ class JmsEntryTest {
 
   @Tag("F10")
   @Test
+  void whose_reply_its_queue_does_not_take_is_charged_once_and_ends_among_the_dead_letters() throws JMSException {
+    try (JMSContext jms = core()) {
+      Destination full = jms.createQueue("full.replies");
+      jms.createProducer().send(full, jms.createTextMessage("no more room"));
+      jms.createProducer().send(jms.createQueue(REQUESTS), ask(jms, full, "no room", Gateway.request(MODEL, "to nobody")));
+      Message letter = letter(jms);
+      assertThat(letter.getStringProperty("x_dromedary_dead_code")).isEqualTo("redelivered_too_often");
+      assertThat(letter.getJMSCorrelationID()).isEqualTo("no room");
+      assertThat(openai.calls()).isEqualTo(1);
+    }
+  }
+
+  @Tag("F10")
+  @Test
   void a_dead_letter_that_may_work_now_is_put_back_and_answered_where_it_said() throws JMSException {
     try (JMSContext jms = core()) {
       Destination replies = jms.createQueue("my.replies");
@@ -236,6 +256,58 @@ class JmsEntryTest {
         assertThat(reply.getStringProperty("CamelJmsDestinationName")).isNull();
       }
       assertThat(openai.last().json().at("/messages/0/content").asText()).isEqualTo("${env:PATH} {{env:PATH}}");
+    }
+  }
+
+  @Tag("X2")
+  @Tag("X10")
+  @Tag("F10")
+  @Test
+  void a_gateway_that_takes_by_amqp_in_the_name_of_a_fixed_project_keeps_the_same_promises_and_replays_by_the_clock() throws JMSException {
+    String requests = "amqp.requests";
+    String dead = "amqp.dead";
+    try (Gateway amqp = Gateway.with("openai", openai).set("dromedary.queues.jms.url", "amqp://127.0.0.1:" + port).set("dromedary.queues.jms.requests", requests).set("dromedary.queues.jms.dead-letters", dead)
+        .set("dromedary.queues.jms.project", "by-jms").set("camel.servlet.mapping.servlet-name", "second").set("camel.component.servlet.servlet-name", "second").set("dromedary.queues.retry-pause", "20ms").set("dromedary.queues.replay.every", "500ms").set("dromedary.cache.enabled", false)
+        .set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0)
+        .callers("projects: [{id: by-jms, keys: [{id: k, sha256: " + ApiKey.sha256Hex(KEY) + "}]}, {id: other, keys: [{id: k, sha256: " + ApiKey.sha256Hex(OTHER_KEY) + "}]}]").start()) {
+      for (String protocol : new String[] {"amqp", "core"}) {
+        try (JMSContext jms = factory(protocol).createContext()) {
+          Destination replies = jms.createQueue("amqp.replies." + protocol);
+          TextMessage sly = ask(jms, replies, "sly", Gateway.request(MODEL, "${env:PATH} by " + protocol));
+          sly.setStringProperty("Authorization", "Bearer " + OTHER_KEY);
+          sly.setStringProperty("CamelJmsDestinationName", "somewhere-else");
+          sly.setStringProperty("x_dromedary_project", "other");
+          jms.createProducer().send(jms.createQueue(requests), sly);
+          try (var consumer = jms.createConsumer(replies)) {
+            Message reply = consumer.receive(SOON);
+            assertThat(json(reply).has("choices")).as(protocol).isTrue();
+            assertThat(reply.getJMSCorrelationID()).isEqualTo("sly");
+            JsonNode page = amqp.get("/v1/requests/" + reply.getStringProperty("x_dromedary_request_id"), "authorization", "Bearer " + KEY).json();
+            assertThat(page.path("project").asText()).as("not whose key it shows: %s", page).isEqualTo("by-jms");
+          }
+          jms.createProducer().setJMSReplyTo(replies).send(jms.createQueue(requests), jms.createObjectMessage(new ArrayList<>(List.of("gadget"))));
+          jms.createProducer().setJMSReplyTo(replies).send(jms.createQueue(requests), jms.createTextMessage("{\"model\": "));
+          try (var consumer = jms.createConsumer(jms.createQueue(dead))) {
+            List<String> reasons = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+              reasons.add(consumer.receive(SOON).getStringProperty("x_dromedary_dead_reason"));
+            }
+            assertThat(reasons).anyMatch(reason -> reason.contains("ObjectMessage")).anyMatch(reason -> reason.contains("not valid JSON"));
+          }
+        }
+      }
+      openai.mood(Mood.DOWN).reset();
+      try (JMSContext jms = factory("amqp").createContext()) {
+        Destination replies = jms.createQueue("amqp.replies.late");
+        jms.createProducer().send(jms.createQueue(requests), ask(jms, replies, "comes-back", Gateway.request(MODEL, "later")));
+        await().atMost(Duration.ofSeconds(30)).until(() -> openai.calls() >= 3);
+        openai.mood(Mood.WELL);
+        try (var consumer = jms.createConsumer(replies)) {
+          Message reply = consumer.receive(SOON);
+          assertThat(json(reply).has("choices")).as("by the clock alone").isTrue();
+          assertThat(reply.getJMSCorrelationID()).isEqualTo("comes-back");
+        }
+      }
     }
   }
 

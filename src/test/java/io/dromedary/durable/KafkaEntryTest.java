@@ -1,6 +1,7 @@
 package io.dromedary.durable;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_16;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -11,6 +12,7 @@ import io.dromedary.access.ApiKey;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
+import io.dromedary.testing.KafkaBroker;
 import io.dromedary.testing.Mood;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -39,7 +41,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 
 /** Requests by Kafka, against a real broker: replies, errors, dead letters, and what is delivered twice. */
 class KafkaEntryTest {
@@ -49,11 +50,13 @@ class KafkaEntryTest {
   private static final String ELSEWHERE = "somewhere-else";
   private static final String KEY = "dk-kafka-0123456789abcdefghijklmnop";
   private static final String SLOW_KEY = "dk-slow-0123456789abcdefghijklmnopq";
+  private static final String POOR_KEY = "dk-poor-0123456789abcdefghijklmnopq";
   private static final String MODEL = "openai/gpt-4o-mini";
+  private static final int LONGEST = 200_000;
 
   private static final List<ConsumerRecord<byte[], byte[]>> CAME = new CopyOnWriteArrayList<>();
 
-  private static EmbeddedKafkaKraftBroker broker;
+  private static String brokers;
   private static FakeProvider openai;
   private static Gateway gateway;
   private static KafkaProducer<byte[], byte[]> producer;
@@ -62,20 +65,24 @@ class KafkaEntryTest {
 
   @BeforeAll
   static void start() {
-    broker = new EmbeddedKafkaKraftBroker(1, 4, REQUESTS, REPLIES, DEAD, ELSEWHERE);
-    broker.afterPropertiesSet();
+    brokers = KafkaBroker.with(4, REQUESTS, REPLIES, DEAD, ELSEWHERE);
+    KafkaBroker.limit(REPLIES, 100_000);
+    KafkaBroker.limit(DEAD, 100_000);
     openai = FakeProvider.openai();
-    gateway = Gateway.with("openai", openai).set("dromedary.queues.kafka.brokers", broker.getBrokersAsString()).set("dromedary.queues.retry-pause", "20ms").set("dromedary.cache.enabled", false)
-        .set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0).callers("""
+    gateway = Gateway.with("openai", openai).set("dromedary.queues.kafka.brokers", brokers).set("dromedary.queues.kafka.session-timeout", "3s").set("dromedary.queues.retry-pause", "20ms").set("dromedary.cache.enabled", false)
+        .set("dromedary.limits.max-body-bytes", LONGEST).set("dromedary.breaker.min-calls", 1_000).set("dromedary.breaker.window", 1_000).set("dromedary.failover.max-retries", 0).callers("""
         projects:
           - id: by-kafka
             keys: [{id: k, sha256: %s}]
           - id: slow
             keys: [{id: s, sha256: %s}]
             limits: {windows: [{per: second, requests: 2}]}
-        """.formatted(ApiKey.sha256Hex(KEY), ApiKey.sha256Hex(SLOW_KEY))).start();
+          - id: poor
+            keys: [{id: p, sha256: %s}]
+            budgets: [{per: total, usd: 0.00000001}]
+        """.formatted(ApiKey.sha256Hex(KEY), ApiKey.sha256Hex(SLOW_KEY), ApiKey.sha256Hex(POOR_KEY))).start();
     Properties settings = new Properties();
-    settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString());
+    settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers);
     settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
     producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
     reader = new Thread(KafkaEntryTest::read, "reader");
@@ -83,7 +90,7 @@ class KafkaEntryTest {
   }
 
   private static void read() {
-    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "test",
+    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers, ConsumerConfig.GROUP_ID_CONFIG, "test",
         ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       consumer.subscribe(List.of(REPLIES, DEAD, ELSEWHERE));
       while (reading) {
@@ -99,7 +106,6 @@ class KafkaEntryTest {
     reader.join(10_000);
     producer.close();
     openai.close();
-    broker.destroy();
   }
 
   @BeforeEach
@@ -186,6 +192,20 @@ class KafkaEntryTest {
     assertThat(openai.calls()).isZero();
   }
 
+  @Tag("M2")
+  @Test
+  void whose_budget_is_spent_is_told_so_in_the_reply() {
+    send("poor-1", Json.bytes(Gateway.request(MODEL, "too dear")), "x-api-key", POOR_KEY, "x-request-id", "their-id-3");
+    ConsumerRecord<byte[], byte[]> reply = reply("poor-1");
+    assertThat(header(reply, "x-dromedary-status")).isEqualTo("429");
+    assertThat(header(reply, "x-should-retry")).isEqualTo("false");
+    assertThat(header(reply, "x-request-id")).isEqualTo("their-id-3");
+    assertThat(json(reply).at("/error/type").asText()).as(json(reply).toString()).isEqualTo("insufficient_quota");
+    assertThat(json(reply).at("/error/code").asText()).isEqualTo("budget_exceeded");
+    assertThat(json(reply).at("/error/message").asText()).contains("poor/total");
+    assertThat(openai.calls()).isZero();
+  }
+
   @Tag("F10")
   @Tag("X10")
   @Test
@@ -198,6 +218,8 @@ class KafkaEntryTest {
     String[] key = {"Authorization", "Bearer " + KEY, "x-dromedary-note", "kept"};
     send("broken", "{\"model\": ".getBytes(UTF_8), key);
     send("latin", latin, key);
+    send("utf-16", Json.text(Gateway.request(MODEL, "in another encoding")).getBytes(UTF_16), key);
+    send("huge", Json.bytes(Gateway.request(MODEL, "x".repeat(LONGEST))), key);
     send("java", java.toByteArray(), key);
     send("twice", "{\"model\":\"a\",\"model\":\"b\"}".getBytes(UTF_8), key);
     send("array", "[]".getBytes(UTF_8), key);
@@ -206,7 +228,7 @@ class KafkaEntryTest {
     send("no-key", Json.bytes(Gateway.request(MODEL, "whose am I?")));
     send("after", Gateway.request(MODEL, "the consumer lives on"));
     assertThat(header(reply("after"), "x-dromedary-status")).isEqualTo("200");
-    for (String dead : new String[] {"broken", "latin", "java", "twice", "array", "none", "long-key", "no-key"}) {
+    for (String dead : new String[] {"broken", "latin", "utf-16", "huge", "java", "twice", "array", "none", "long-key", "no-key"}) {
       ConsumerRecord<byte[], byte[]> letter = letter(dead);
       assertThat(header(letter, "x-dromedary-dead-reason")).as(dead).isNotBlank();
       assertThat(header(letter, "x-dromedary-dead-from")).startsWith(REQUESTS + "/");
@@ -214,10 +236,33 @@ class KafkaEntryTest {
     }
     assertThat(letter("latin").value()).isEqualTo(latin);
     assertThat(header(letter("latin"), "x-dromedary-note")).isEqualTo("kept");
+    assertThat(header(letter("huge"), "x-dromedary-dead-code")).isEqualTo("request_too_large");
+    assertThat(header(letter("huge"), "x-dromedary-dead-reason")).contains("dromedary.limits.max-body-bytes");
+    assertThat(letter("huge").value()).as("its beginning").hasSizeLessThan(LONGEST);
     assertThat(letter("java").value()).isEqualTo(java.toByteArray());
     assertThat(header(letter("no-key"), "x-dromedary-dead-code")).isEqualTo("invalid_api_key");
     assertThat(in(REPLIES)).hasSize(1);
     assertThat(openai.calls()).isEqualTo(1);
+  }
+
+  @Tag("F10")
+  @Test
+  void what_is_too_long_for_the_topic_of_replies_or_dead_letters_is_a_short_dead_letter_and_the_consumer_lives_on() {
+    openai.says("long ".repeat(30_000));
+    send("long-reply", Gateway.request(MODEL, "say much"));
+    letter("long-reply");
+    openai.says(5);
+    assertThat(header(letter("long-reply"), "x-dromedary-dead-code")).isEqualTo("reply_too_large");
+    assertThat(header(letter("long-reply"), "x-dromedary-dead-replayable")).isEqualTo("true");
+    assertThat(json(letter("long-reply"))).isEqualTo(Gateway.request(MODEL, "say much"));
+    String endless = "k".repeat(90_000);
+    send(endless, "{".repeat(100_000).getBytes(UTF_8), "Authorization", "Bearer " + KEY, "Idempotency-Key", "i".repeat(90_000));
+    ConsumerRecord<byte[], byte[]> letter = one(DEAD, record -> endless.startsWith(key(record)));
+    assertThat(header(letter, "x-dromedary-dead-bytes")).isEqualTo("100000");
+    assertThat(letter.value()).hasSizeLessThan(70_000);
+    send("after-long", Gateway.request(MODEL, "it lives on"));
+    assertThat(header(reply("after-long"), "x-dromedary-status")).isEqualTo("200");
+    assertThat(openai.calls()).isEqualTo(2);
   }
 
   @Tag("F10")
@@ -312,7 +357,7 @@ class KafkaEntryTest {
     }
     await().atMost(Duration.ofSeconds(60)).until(() -> !in(REPLIES).isEmpty());
     // another member takes half of the partitions, reads, commits nothing and goes away again
-    try (KafkaConsumer<byte[], byte[]> other = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "dromedary",
+    try (KafkaConsumer<byte[], byte[]> other = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers, ConsumerConfig.GROUP_ID_CONFIG, "dromedary",
         ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false, ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName()), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       other.subscribe(List.of(REQUESTS));
       await().atMost(Duration.ofSeconds(60)).until(() -> {

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
+import io.dromedary.testing.KafkaBroker;
 import io.dromedary.testing.Mood;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,7 +25,6 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 
 /** The real jar, killed while it works through a topic: every message is answered, and no answer is paid twice. */
 @Tag("M10")
@@ -38,15 +38,14 @@ class KafkaKill9IT {
 
   @Test
   void every_message_is_answered_and_none_paid_twice_however_often_it_is_killed() throws Exception {
-    EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 4, "llm.requests", "llm.replies", "llm.requests.dlq");
-    broker.afterPropertiesSet();
+    String brokers = KafkaBroker.with(4, "llm.requests", "llm.replies", "llm.requests.dlq");
     Map<String, String> answered = new ConcurrentHashMap<>();
     try (FakeProvider openai = FakeProvider.openai().mood(Mood.SLOW).delay(Duration.ofMillis(400));
-        KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(Map.of(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString()), new ByteArraySerializer(), new ByteArraySerializer());
-        KafkaConsumer<byte[], byte[]> replies = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, broker.getBrokersAsString(), ConsumerConfig.GROUP_ID_CONFIG, "test", ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+        KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(Map.of(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers), new ByteArraySerializer(), new ByteArraySerializer());
+        KafkaConsumer<byte[], byte[]> replies = new KafkaConsumer<>(Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers, ConsumerConfig.GROUP_ID_CONFIG, "test", ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
             "earliest"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       replies.subscribe(Set.of("llm.replies"));
-      Map<String, String> environment = Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "KAFKA_BROKERS", broker.getBrokersAsString());
+      Map<String, String> environment = Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "KAFKA_BROKERS", brokers, "DROMEDARY_QUEUES_KAFKA_SESSION_TIMEOUT", "3s");
       for (int kill = 0; kill <= KILLS; kill++) {
         try (AppProcess app = AppProcess.start(home, environment)) {
           for (int i = 0; kill == 0 && i < MESSAGES; i++) {
@@ -75,8 +74,6 @@ class KafkaKill9IT {
         assertThat(ledger.number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'UNKNOWN'")).as("what was asked again had been cut by a kill").isGreaterThanOrEqualTo(again);
         System.out.println("KafkaKill9IT: " + KILLS + " kills, " + MESSAGES + " messages, " + openai.calls() + " calls, " + ledger.number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'UNKNOWN'") + " unknown");
       }
-    } finally {
-      broker.destroy();
     }
   }
 }

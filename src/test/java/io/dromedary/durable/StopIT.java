@@ -27,7 +27,7 @@ class StopIT {
   @Test
   void a_stop_lets_running_streams_end_cuts_the_rest_with_an_error_event_and_settles_all() throws Exception {
     try (FakeProvider openai = FakeProvider.openai().says(20).mood(Mood.DRIPS).every(Duration.ofMillis(100)); FakeProvider groq = FakeProvider.openai().says(5_000).mood(Mood.DRIPS).every(Duration.ofMillis(50));
-        AppProcess app = AppProcess.start(home, Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "GROQ_API_KEY", "gsk-test-0123456789abcdef", "GROQ_BASE_URL", groq.url(),
+        AppProcess app = AppProcess.startJar(home, Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "GROQ_API_KEY", "gsk-test-0123456789abcdef", "GROQ_BASE_URL", groq.url(),
             "DROMEDARY_DRAIN", "4s"))) {
       AppProcess.Lines shortOne = app.stream(Gateway.request("openai/gpt-4o-mini", "short"));
       AppProcess.Lines longOne = app.stream(Gateway.request("groq/llama-3.3-70b-versatile", "long"));

@@ -80,10 +80,10 @@ class BatchesTest {
     return all.toString();
   }
 
-  private static HttpResponse<String> upload(String key, String purpose, String content) throws IOException, InterruptedException {
+  private static HttpResponse<String> upload(String key, String purpose, String content, String... headers) throws IOException, InterruptedException {
     String form = "--xyz\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n" + purpose + "\r\n--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../in.jsonl\"\r\nContent-Type: application/jsonl\r\n\r\n" + content
         + "\r\n--xyz--\r\n";
-    return HTTP.send(HttpRequest.newBuilder(URI.create(gateway.url() + "/v1/files")).header("authorization", "Bearer " + key).header("content-type", "multipart/form-data; boundary=xyz")
+    return HTTP.send(HttpRequest.newBuilder(URI.create(gateway.url() + "/v1/files")).header("authorization", "Bearer " + key).headers(Stream.concat(Stream.of("content-type", "multipart/form-data; boundary=xyz"), Stream.of(headers)).toArray(String[]::new))
         .POST(HttpRequest.BodyPublishers.ofString(form)).build(), HttpResponse.BodyHandlers.ofString());
   }
 
@@ -93,8 +93,9 @@ class BatchesTest {
     return Json.read(uploaded.body()).path("id").asText();
   }
 
-  private static Gateway.Answer create(String key, String file) {
-    return gateway.post("/v1/batches", Json.object().put("input_file_id", file).put("endpoint", "/v1/chat/completions").put("completion_window", "24h"), "authorization", "Bearer " + key);
+  private static Gateway.Answer create(String key, String file, String... headers) {
+    return gateway.post("/v1/batches", Json.object().put("input_file_id", file).put("endpoint", "/v1/chat/completions").put("completion_window", "24h"),
+        Stream.concat(Stream.of("authorization", "Bearer " + key), Stream.of(headers)).toArray(String[]::new));
   }
 
   private static JsonNode ended(String key, String batch) {
@@ -237,6 +238,28 @@ class BatchesTest {
     assertThat(content(KEY, ended.path("output_file_id").asText())).hasSize(ended.at("/request_counts/completed").asInt());
     assertThat(gateway.send("POST", "/v1/batches/" + batch + "/cancel", "", "authorization", "Bearer " + KEY).status()).isEqualTo(409);
     openai.mood(io.dromedary.testing.Mood.WELL);
+  }
+
+  @Tag("M10")
+  @Test
+  void with_an_idempotency_key_a_file_is_uploaded_and_a_batch_begun_once() throws Exception {
+    String[] key = {"Idempotency-Key", "batch-key-1"};
+    String file = Json.read(upload(KEY, "batch", lines(2), "Idempotency-Key", "file-key-1").body()).path("id").asText();
+    assertThat(Json.read(upload(KEY, "batch", lines(2), "Idempotency-Key", "file-key-1").body()).path("id").asText()).isEqualTo(file);
+    HttpResponse<String> another = upload(KEY, "batch", lines(3), "Idempotency-Key", "file-key-1");
+    assertThat(another.statusCode()).isEqualTo(422);
+    assertThat(Json.read(another.body()).at("/error/code").asText()).isEqualTo("idempotency_key_reused");
+    assertThat(upload(KEY, "batch", lines(3), "Idempotency-Key", "k".repeat(256)).statusCode()).isEqualTo(400);
+
+    List<String> batches = IntStream.range(0, 8).parallel().mapToObj(i -> create(KEY, file, key).json().path("id").asText()).distinct().toList();
+    assertThat(batches).as("begun once").hasSize(1);
+    assertThat(ended(KEY, batches.get(0)).at("/request_counts/completed").asInt()).isEqualTo(2);
+    assertThat(create(KEY, file, key).json().path("status").asText()).as("how far it is").isEqualTo("completed");
+    assertThat(create(KEY, file(KEY, lines(1)), key).status()).isEqualTo(422);
+    assertThat(create(OTHER, file, key).status()).as("another project's key is another key").isEqualTo(400);
+    assertThat(openai.calls()).isEqualTo(2);
+    gateway.send("DELETE", "/v1/files/" + file, "", "authorization", "Bearer " + KEY);
+    assertThat(Json.read(upload(KEY, "batch", lines(2), "Idempotency-Key", "file-key-1").body()).path("id").asText()).as("what it made is gone").isNotEmpty().isNotEqualTo(file);
   }
 
   @Tag("F10")

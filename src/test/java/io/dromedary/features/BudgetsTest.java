@@ -141,6 +141,35 @@ class BudgetsTest {
 
   @Test
   @Tag("M2")
+  void a_decision_names_the_candidates_that_money_would_refuse_and_holds_nothing() {
+    ObjectNode pair = request(LARGE, "rehearsal", "{'models':['" + MINI + "'],'max_tokens':400}");
+    JsonNode single = gateway.post("/v1/route", pair, as("single")).json();
+    assertThat(single.at("/candidates/0/refused/code").asText()).as(single.toString()).isEqualTo("budget_exceeded");
+    assertThat(single.at("/candidates/0/refused/message").asText()).contains("budget `single/request` allows 0.0005 USD for one request");
+    assertThat(single.at("/candidates/1").has("refused")).isFalse();
+    assertThat(single.path("model").asText()).as("who would be asked").isEqualTo(MINI).isEqualTo(gateway.chat(pair, as("single")).header("x-dromedary-model"));
+    assertThat(single.has("refused")).isFalse();
+
+    ObjectNode dear = request(LARGE, "rehearsal", "{'max_tokens':4000}");
+    int calls = openai.calls();
+    JsonNode nobody = gateway.post("/v1/route", dear, as("two")).json();
+    Answer asked = gateway.chat(dear, as("two"));
+    isSpent(asked);
+    assertThat(nobody.at("/refused/message").asText()).as("as the request itself hears it").isEqualTo(asked.json().at("/error/message").asText());
+    assertThat(nobody.path("model").isNull()).isTrue();
+    ObjectNode dry = dear.deepCopy();
+    dry.putObject("routing").put("dry_run", true);
+    assertThat(gateway.chat(dry, as("two")).json().at("/refused/status").asInt()).isEqualTo(429);
+    assertThat(gateway.post("/v1/route", request("openai/nobody-priced-it", "x"), as("two")).json().at("/candidates/0/refused/message").asText()).contains("has no price");
+    assertThat(gateway.post("/v1/route", dear, as("free")).json().at("/candidates/0").has("refused")).isFalse();
+    JsonNode task = gateway.post("/v1/route", Json.object().put("task", "Summarize it").put("budget_usd", 1).put("max_tokens", 9_000_000), as("two")).json();
+    assertThat(task.path("models")).as(task.toString()).allMatch(each -> each.has("refused") || each.path("expected_cost_usd").asText().equals("0"));
+    assertThat(openai.calls()).isEqualTo(calls);
+    assertThat(budget("two").path("reserved_usd").asText()).isEqualTo("0");
+  }
+
+  @Test
+  @Tag("M2")
   void requests_far_below_their_limits_are_never_turned_away() {
     for (int round = 0; round < 10; round++) {
       List<CompletableFuture<Answer>> asked = new ArrayList<>();

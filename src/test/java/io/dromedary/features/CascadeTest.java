@@ -363,6 +363,16 @@ class CascadeTest {
   }
 
   @Test
+  void without_fallbacks_an_answer_that_will_not_do_leads_up_and_a_failure_does_not() {
+    says(LARGE, "Paris");
+    String alone = "{'provider':{'allow_fallbacks':false}}";
+    assertThat(gateway.chat(cascade("Capital?", alone)).status()).as("the first is down, and nobody stands in").isEqualTo(503);
+    assertThat(asked()).doesNotContain(LARGE);
+    SAYS.put(SMALL, choice("The capital is", "length"));
+    assertThat(gateway.chat(cascade("Capital?", alone)).content()).isEqualTo("Paris");
+  }
+
+  @Test
   void a_stream_is_held_back_until_an_answer_is_accepted() {
     says(SMALL, "I'm sorry, I can't do that.");
     says(LARGE, "Here it is.");

@@ -17,6 +17,7 @@ import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
 import io.dromedary.testing.Mood;
+import io.dromedary.testing.TinyOnnx;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -302,7 +303,7 @@ class LearnTest {
   @CsvSource(delimiter = '|', textBlock = """
       {'name': 'telepathy', 'enabled': true} | name | there are scorer, cost-events, learning, exploration, semantic-cache, experiments
       {'name': 'scorer', 'enabled': 'yes'} | enabled | must be true or false
-      {'name': 'scorer', 'enabled': true, 'percentage': 50} | percentage | on or off for all
+      {'name': 'learning', 'enabled': true, 'percentage': 50} | percentage | on or off for all
       {'name': 'exploration', 'enabled': true, 'percentage': 101} | percentage | from 0 to 100
       {'name': 'exploration', 'enabled': true, 'colour': 1} | colour | name, enabled, percentage, reset
       """)
@@ -375,6 +376,51 @@ class LearnTest {
     JsonNode in = gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json();
     assertThat(in.at("/variant/arm").asText()).isEqualTo("cheap");
     assertThat(in.path("scorer").asText()).isEqualTo("length");
+  }
+
+  @Test
+  void the_arm_is_told_in_the_head_of_an_answer_and_of_a_stream_and_to_nobody_else() throws Exception {
+    experiments(EXPERIMENT.replace("id: preferences", "id: told").replace("share: 50}", "share: 0}").replace("share: 50, model", "share: 100, model"));
+    assertThat(ask("auto", question()).header("x-dromedary-experiment")).isEqualTo("told=cheap");
+    assertThat(gateway.stream(request("auto", question()), "Authorization", bearer(ONE)).header("x-dromedary-experiment")).isEqualTo("told=cheap");
+    assertThat(ask(MINI, question()).header("x-dromedary-experiment")).isNull();
+    assertThat(ask("auto", question(), "x-dromedary-preference", "quality").header("x-dromedary-experiment")).isNull();
+    assertThat(gateway.chat(request("auto", question(), "{'provider': {'sort': 'latency'}}"), "Authorization", bearer(ONE)).header("x-dromedary-experiment")).as("it says itself what it wants").isNull();
+    assertThat(ask("auto", question(), "x-dromedary-experiment", "mine=own").header("x-dromedary-experiment")).as("nobody says his own").isEqualTo("told=cheap");
+  }
+
+  @Test
+  void the_scorer_can_be_rolled_out_to_a_share_of_the_projects() {
+    assertThat(admin("/admin/flags", "{'name': 'scorer', 'enabled': true, 'percentage': 0}").status()).isEqualTo(200);
+    JsonNode none = gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json();
+    assertThat(admin("/admin/flags", "{'name': 'scorer', 'reset': true}").status()).isEqualTo(200);
+    JsonNode all = gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json();
+    assertThat(none.path("scorer").asText()).isEqualTo("keywords");
+    assertThat(all.path("scorer").asText()).isEqualTo("learned");
+  }
+
+  @Test
+  void sentence_vectors_are_averaged_in_once_they_are_there_and_no_request_waits_for_them() throws Exception {
+    String routing = Files.readString(Path.of("config/routing.yaml"));
+    try {
+      Files.writeString(config.resolve("routing.yaml"), routing.replace("minilm: false", "minilm: true"));
+      assertThat(admin("/admin/reload", "{}").status()).isEqualTo(200);
+      // the first ones find the model loading: they are served all the same
+      assertThat(ask("auto", question()).status()).isEqualTo(200);
+      await().atMost(Duration.ofSeconds(60)).until(() -> gateway.post("/v1/route", request("auto", question()), "Authorization", bearer(ONE)).json().at("/signals/minilm").asBoolean());
+      Files.writeString(config.resolve("routing.yaml"), routing.replace("minilm: false", "minilm: perhaps"));
+      Answer refused = admin("/admin/reload", "{}");
+      assertThat(refused.json().at("/error/message").asText()).contains("config/routing.yaml: minilm = perhaps");
+      Files.writeString(config.resolve("bert.onnx"), "no model");
+      Files.writeString(config.resolve("tokenizer.json"), TinyOnnx.TOKENIZER);
+      Files.writeString(config.resolve("routing.yaml"), routing.replace("  weak: openai/gpt-4o-mini", "  weak: openai/gpt-4o-mini\n  bert: {model: '" + config.resolve("bert.onnx") + "', tokenizer: '" + config.resolve("tokenizer.json") + "'}"));
+      Answer broken = admin("/admin/reload", "{}");
+      assertThat(broken.json().at("/error/message").asText()).contains("config/routing.yaml: routers.bert.model = ", "bert.onnx: cannot be used");
+      assertThat(ask("auto", question()).header("x-dromedary-reason")).as("the old settings serve on").contains("by learned");
+    } finally {
+      Files.deleteIfExists(config.resolve("routing.yaml"));
+      admin("/admin/reload", "{}");
+    }
   }
 
   @Tag("F9")

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.ApiKey;
 import io.dromedary.testing.FakeProvider;
@@ -37,6 +38,7 @@ class RateLimitsFeatureTest {
     PROJECTS.put("spent", "{per: hour, requests: 50}");
     PROJECTS.put("vectors", "{per: hour, requests: 1}");
     PROJECTS.put("prepaid", "{per: hour, requests: 100}");
+    PROJECTS.put("rehearsed", "{per: hour, requests: 1, for: model, models: [openai/gpt-4o]}, {per: hour, requests: 2}");
     PROJECTS.put("free", "");
     openai = FakeProvider.openai();
     groq = FakeProvider.speaking("groq", 0);
@@ -78,6 +80,22 @@ class RateLimitsFeatureTest {
       }
     }
     throw new AssertionError("no window of " + unit);
+  }
+
+  @Test
+  void a_decision_tells_who_would_be_passed_over_and_whether_the_request_itself_would_be_refused() {
+    ObjectNode pair = request("openai/gpt-4o", "hello", "{'models':['openai/gpt-4o-mini']}");
+    String[] key = {"Authorization", "Bearer " + key("rehearsed")};
+    assertThat(gateway.post("/v1/route", pair, key).json().path("candidates")).noneMatch(candidate -> candidate.has("refused"));
+    assertThat(gateway.chat(pair, key).header("x-dromedary-model")).as("looking has taken nothing").isEqualTo("openai/gpt-4o");
+    JsonNode second = gateway.post("/v1/route", pair, key).json();
+    assertThat(second.at("/candidates/0/refused/message").asText()).startsWith("model `openai/gpt-4o` has used 1 of 1 requests an hour");
+    assertThat(second.path("model").asText()).isEqualTo("openai/gpt-4o-mini");
+    assertThat(gateway.chat(pair, key).header("x-dromedary-model")).isEqualTo("openai/gpt-4o-mini");
+    JsonNode third = gateway.post("/v1/route", pair, key).json();
+    assertThat(third.at("/refused/code").asText()).as(third.toString()).isEqualTo("rate_limit_exceeded");
+    assertThat(third.at("/refused/message").asText()).startsWith("project `rehearsed` has used 2 of 2 requests an hour");
+    assertThat(third.path("model").isNull()).isTrue();
   }
 
   @Test

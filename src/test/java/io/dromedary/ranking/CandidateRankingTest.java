@@ -189,8 +189,10 @@ class CandidateRankingTest {
   @Test
   void a_decision_tells_some_twenty_left_out_models_and_how_many_more() {
     List<Decision.Dropped> dropped = ranking(new Providers("mistral", "openrouter")).byTier(request(""), looking(Tier.EXPERT)).decision().dropped();
-    assertThat(dropped).hasSizeLessThanOrEqualTo(21);
+    assertThat(dropped).hasSizeBetween(21, 24);
     assertThat(dropped.get(dropped.size() - 1).model()).matches("[0-9]+ more");
+    Occasion dry = ranking(all).occasion(request(""), Caller.OPEN, Topic.NONE, true);
+    assertThat(ranking(new Providers("mistral", "openrouter")).byTier(request(""), looking(Tier.EXPERT), dry).decision().dropped()).as("a dry run tells all").hasSizeGreaterThan(30).allMatch(drop -> !drop.model().endsWith(" more"));
   }
 
   @Test
@@ -254,6 +256,55 @@ class CandidateRankingTest {
     refused(422, "`provider.only`", () -> ranking.byTier(request("'provider':{'only':['nobody']}"), looking(Tier.COMPLEX)));
   }
 
+  @Test
+  void what_provider_says_is_said_of_each_named_model_apart() {
+    CandidateRanking ranking = ranking(new Providers("openai", "azure", "anthropic"));
+    String two = "'model':'claude-haiku-4-5','models':['gpt-4o']";
+    assertThat(ids(ranking.namedModel(request(two + ",'provider':{'order':['azure']}")))).containsExactly("anthropic/claude-haiku-4-5", "azure/gpt-4o", "openai/gpt-4o");
+    assertThat(ids(ranking.namedModel(request(two + ",'provider':{'allow_fallbacks':false}")))).as("no other provider, but the next model").containsExactly("anthropic/claude-haiku-4-5", "openai/gpt-4o");
+    assertThat(ids(ranking.namedModel(request(two + ",'provider':{'order':['azure'],'allow_fallbacks':false}")))).containsExactly("azure/gpt-4o");
+    String dear = "'model':'claude-opus-5','models':['gpt-4o']";
+    assertThat(ids(ranking.namedModel(request(dear + ",'provider':{'sort':'price'}"))).get(0)).isEqualTo("anthropic/claude-opus-5");
+    assertThat(ids(ranking.namedModel(request(dear + ",'provider':{'sort':{'by':'price','partition':'none'}}"))).get(2)).isEqualTo("anthropic/claude-opus-5");
+    refused(422, "`provider.order`", () -> ranking.namedModel(request("'model':'claude-opus-5','provider':{'order':['azure'],'allow_fallbacks':false}")));
+    assertThat(ids(ranking.byTier(request("'models':['azure/gpt-4o'],'provider':{'allow_fallbacks':false}"), looking(Tier.COMPLEX)))).containsExactly("anthropic/claude-sonnet-5", "azure/gpt-4o");
+  }
+
+  @Test
+  void a_cascade_climbs_in_the_order_of_providers_and_ends_with_the_models_that_the_request_names() {
+    CandidateRanking ranking = ranking(all);
+    String cascade = "'routing':{'strategy':'cascade'}";
+    List<String> usual = ids(ranking.byTier(request(cascade), looking(Tier.COMPLEX)));
+    Candidates ordered = ranking.byTier(request(cascade + ",'provider':{'order':['openai','anthropic']}"), looking(Tier.COMPLEX));
+    assertThat(usual.get(0)).doesNotStartWith("openai/");
+    assertThat(ids(ordered)).hasSize(3).startsWith("openai/gpt-4o-mini").doesNotHaveDuplicates();
+    for (int i = 1; i < 3; i++) {
+      assertThat(ordered.ranked().get(i).expectedQuality()).isGreaterThan(ordered.ranked().get(i - 1).expectedQuality());
+    }
+    assertThat(ids(ranking.byTier(request(cascade + ",'provider':{'order':['openai'],'allow_fallbacks':false}"), looking(Tier.COMPLEX)))).isNotEmpty().allMatch(id -> id.startsWith("openai/"));
+    assertThat(ids(ranking.byTier(request(cascade + ",'provider':{'only':['anthropic']}"), looking(Tier.COMPLEX)))).isNotEmpty().allMatch(id -> id.startsWith("anthropic/"));
+    refused(422, "`provider.order`", () -> ranking.byTier(request(cascade + ",'provider':{'order':['azure'],'allow_fallbacks':false}"), looking(Tier.COMPLEX)));
+
+    assertThat(usual).doesNotContain("openai/gpt-4o");
+    assertThat(ids(ranking.byTier(request(cascade + ",'models':['claude-haiku-4-5','gpt-4o','" + usual.get(0) + "']"), looking(Tier.COMPLEX)))).as("the usual rungs, then those named that are none").containsAll(usual).startsWith(usual.get(0))
+        .endsWith("anthropic/claude-haiku-4-5", "openai/gpt-4o").hasSize(usual.size() + 2);
+    assertThat(ids(ranking.namedModel(request("'model':'gpt-4o','models':['claude-haiku-4-5','openai/gpt-4o-mini']," + cascade + ",'provider':{'sort':'price'}")))).containsExactly("openai/gpt-4o", "anthropic/claude-haiku-4-5", "openai/gpt-4o-mini");
+    assertThat(ids(ranking.byThreshold(request("'model':'router-keywords-0.9'," + cascade, Map.of("x-dromedary-preference", "quality")), looking(Tier.SIMPLE)))).as("cheap first, whatever is preferred").containsExactly("openai/gpt-4o-mini", "openai/gpt-4o");
+  }
+
+  @Test
+  @Tag("T6")
+  void those_who_host_a_model_can_be_chosen_by_what_they_do_with_prompts() {
+    CandidateRanking ranking = ranking(all);
+    refused(422, "`provider.quantizations`", () -> ranking.namedModel(request("'model':'gpt-4o','provider':{'quantizations':['fp8']}")));
+    assertThat(ids(ranking.namedModel(request("'model':'gpt-4o','provider':{'quantizations':['fp8','unknown']}")))).containsExactly("openai/gpt-4o");
+    assertThat(ids(ranking.byTier(request("'provider':{'zdr':true}"), looking(Tier.SIMPLE)))).isNotEmpty().allMatch(id -> id.startsWith("ollama/"));
+    assertThat(ids(ranking.byTier(request("'provider':{'data_collection':'deny'}"), looking(Tier.SIMPLE)))).isNotEmpty().allMatch(id -> id.startsWith("ollama/"));
+    refused(422, "`provider.zdr`", () -> ranking.namedModel(request("'model':'gpt-4o','provider':{'zdr':true}")));
+    assertThat(ids(ranking.byTier(request("'provider':{'preferred_max_latency':0.45}"), looking(Tier.COMPLEX))).get(0)).as("slow ones go behind").isEqualTo("openai/gpt-4o-mini");
+    assertThat(ranking.judge(request("'provider':{'zdr':true}"), "openai/gpt-4o-mini", null, Occasion.NONE)).as("a judge sees the prompt as well").isNull();
+  }
+
   @ParameterizedTest
   @Tag("T6")
   @CsvSource(delimiter = '|', value = {
@@ -307,7 +358,9 @@ class CandidateRankingTest {
       "'routing':{'weights':[1]}|routing.weights", "'routing':{'strategy':'best'}|routing.strategy", "'routing':{'dry_run':'yes'}|routing.dry_run", "'routing':{'baseline_model':'no-such'}|routing.baseline_model",
       "'routing':{'domain':''}|routing.domain", "'models':'gpt-4o'|models", "'models':[1]|models", "'provider':'openai'|provider", "'provider':{'only':'openai'}|provider.only",
       "'provider':{'allow_fallbacks':1}|provider.allow_fallbacks", "'provider':{'max_price':{'prompt':-1}}|provider.max_price.prompt", "'provider':{'max_price':3}|provider.max_price",
-      "'provider':{'sort':'luck'}|provider.sort"})
+      "'provider':{'sort':'luck'}|provider.sort", "'provider':{'sort':{'by':'price','partition':'luck'}}|provider.sort", "'provider':{'quantizations':['fp3']}|provider.quantizations",
+      "'provider':{'data_collection':'maybe'}|provider.data_collection", "'provider':{'zdr':1}|provider.zdr", "'provider':{'preferred_max_latency':'quick'}|provider.preferred_max_latency",
+      "'provider':{'max_price':{'request':-1}}|provider.max_price.request"})
   void a_bad_value_is_a_400_that_names_the_field(String fields, String field) {
     assertThatThrownBy(() -> ranking(all).check(request(fields))).isInstanceOfSatisfying(Problem.class, problem -> {
       assertThat(problem.status()).isEqualTo(400);

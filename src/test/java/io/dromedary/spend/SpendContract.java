@@ -552,7 +552,7 @@ abstract class SpendContract {
       for (int i = 0; i < 20; i++) {
         Thread.currentThread().interrupt();
         try {
-          new Idempotency(store, clock).claim("p", "k" + i, "h", "r" + i);
+          new Idempotency(store, ledger, clock).claim("p", "k" + i, "h", "r" + i);
         } catch (Problem refused) {
           assertThat(refused.status()).isEqualTo(503);
         }
@@ -653,7 +653,7 @@ abstract class SpendContract {
   @Test
   @Tag("M10")
   void of_fifty_concurrent_duplicates_one_is_fresh_and_the_others_get_its_answer() throws Exception {
-    Idempotency idempotency = new Idempotency(store, clock);
+    Idempotency idempotency = new Idempotency(store, ledger, clock);
     byte[] answer = "{\"ok\":true}".getBytes(StandardCharsets.UTF_8);
     List<Future<String>> all = concurrently(50, 50, new Callable<>() {
       int n;
@@ -685,7 +685,7 @@ abstract class SpendContract {
   @Test
   @Tag("M10")
   void a_key_is_the_projects_own_means_one_body_and_lives_a_day() {
-    Idempotency keys = new Idempotency(store, clock);
+    Idempotency keys = new Idempotency(store, ledger, clock);
     byte[] large = new byte[3 << 20];
     large[large.length - 1] = 7;
     assertThat(keys.claim("p", "k", "h1", "r1")).isInstanceOf(Claim.Fresh.class);
@@ -694,7 +694,7 @@ abstract class SpendContract {
     assertThat(keys.claim("q", "k", "h2", "r2")).isInstanceOf(Claim.Fresh.class);
     keys.complete("p", "k", "r1", 200, "text/event-stream", large);
     restart();
-    Idempotency after = new Idempotency(store, clock);
+    Idempotency after = new Idempotency(store, ledger, clock);
     Claim.Replay replay = (Claim.Replay) after.claim("p", "k", "h1", "r3");
     assertThat(replay.body()).isEqualTo(large);
     assertThat(replay.contentType()).isEqualTo("text/event-stream");
@@ -705,6 +705,38 @@ abstract class SpendContract {
     assertThat(after.claim("p", "k", "h9", "r6")).isInstanceOf(Claim.Fresh.class);
     assertThat(after.sweep()).isEqualTo(1);
     assertThatThrownBy(() -> after.claim("p", "k".repeat(256), "h", "r")).isInstanceOfSatisfying(Problem.class, p -> assertThat(p.status()).isEqualTo(400));
+  }
+
+  @Test
+  @Tag("M10")
+  @Tag("F5")
+  void what_is_paid_and_what_is_kept_for_its_key_are_one_transaction_also_when_the_store_was_away() {
+    ledger.close();
+    FaultyDataSource faulty = new FaultyDataSource(store.dataSource());
+    ledger = new Ledger(new Store(faulty, store.postgres(), store.node(), null), outbox, clock);
+    Idempotency keys = new Idempotency(store, ledger, clock);
+    byte[] answer = "{}".getBytes(StandardCharsets.UTF_8);
+    for (String id : new String[] {"r1", "r2"}) {
+      assertThat(keys.claim("p", id, "h", id)).isInstanceOf(Claim.Fresh.class);
+      ledger.begin(SpendSamples.bill(id, 1).attempts().get(0), id, "p");
+    }
+    long before = ledger.transactions();
+    ledger.settle(SpendSamples.bill("r1", 1), new Ending("p", "r1", "r1", 200, "application/json", answer));
+    assertThat(ledger.transactions()).isEqualTo(before + 1);
+    assertThat(number("SELECT COUNT(*) FROM dromedary_idempotency WHERE state = 'DONE'")).isEqualTo(1);
+    faulty.down = true;
+    Ending second = new Ending("p", "r2", "r2", 200, "application/json", answer);
+    assertThatThrownBy(() -> ledger.settle(SpendSamples.bill("r2", 1), second)).isInstanceOf(Problem.class);
+    keys.over(second);
+    assertThatThrownBy(() -> keys.claim("p", "r3", "h", "r3")).isInstanceOfSatisfying(Problem.class, p -> assertThat(p.code()).isEqualTo("ledger_unavailable"));
+    faulty.down = false;
+    await().until(ledger::available);
+    assertThat(keys.claim("p", "r2", "h", "r4")).as("its answer was paid").isInstanceOf(Claim.Replay.class);
+    faulty.loseNextCommit = true;
+    assertThatThrownBy(() -> keys.claim("p", "r5", "h", "r5")).isInstanceOf(Problem.class);
+    faulty.down = false;
+    await().until(ledger::available);
+    assertThat(keys.claim("p", "r5", "h", "r6")).as("taken, but refused to its request").isInstanceOf(Claim.Fresh.class);
   }
 
   @Test

@@ -76,6 +76,12 @@ public class KernelBenchmark {
           + "\"}],\"temperature\":0.7,\"max_tokens\":500,\"user\":\"u-17\"}").getBytes(StandardCharsets.UTF_8);
     }
 
+    static ChatRequest asking(String prompt) {
+      ObjectNode json = Json.object().put("model", "auto");
+      json.putArray("messages").addObject().put("role", "user").put("content", prompt);
+      return new ChatRequest("req_bench", json, Map.of(), Instant.EPOCH, Instant.EPOCH);
+    }
+
     static ChatRequest request(int promptChars) {
       return new ChatRequest("req_bench", Json.readStrictly(body(promptChars)), Map.of(), Instant.EPOCH, Instant.EPOCH);
     }

@@ -1,13 +1,16 @@
 package io.dromedary.bench.jmh;
 
+import io.dromedary.TrainedQuality;
 import io.dromedary.catalog.Candidates;
 import io.dromedary.catalog.Complexity;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Tariff;
 import io.dromedary.catalog.Tier;
 import io.dromedary.catalog.Topic;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.complexity.ComplexityScorers;
+import io.dromedary.complexity.LearnedScorer;
 import io.dromedary.domain.TopicPolicy;
 import io.dromedary.domain.Topics;
 import io.dromedary.ranking.CandidateRanking;
@@ -51,7 +54,10 @@ public class RoutingBenchmark {
   private @Nullable CandidateRanking usual;
   private @Nullable CandidateRanking elsewhere;
   private @Nullable CandidateRanking wide;
+  private @Nullable CandidateRanking served;
   private @Nullable Topics topics;
+  private final LearnedScorer trained = LearnedScorer.load();
+  private final ComplexityScorers learned = new ComplexityScorers(List.of(trained), () -> "learned");
   private final ChatRequest balanced = request.withModel("auto:balanced");
 
   /** @throws IOException if the shipped settings cannot be read: run it from the project's root */
@@ -67,6 +73,7 @@ public class RoutingBenchmark {
       throw new IllegalStateException("the EXPERT chain is not as it was");
     }
     wide = new CandidateRanking(() -> catalogue, () -> hundredWide, only(Set.copyOf(catalogue.providers())), ExpectedLatency.PRIOR);
+    served = new CandidateRanking(() -> catalogue, () -> hundredWide, only(Set.copyOf(catalogue.providers())), ExpectedLatency.PRIOR, new TrainedQuality(trained), Tariff.LISTED);
     TopicPolicy words = TopicPolicy.read(Files.readAllBytes(Path.of("config/routing.yaml")), "config/routing.yaml", Set.of());
     topics = new Topics(() -> words);
     elsewhere = new CandidateRanking(() -> catalogue, () -> policy, only(Set.of("mistral", "deepseek", "openrouter")), ExpectedLatency.PRIOR);
@@ -114,6 +121,18 @@ public class RoutingBenchmark {
   @Benchmark
   public Candidates rankHundred() {
     return Objects.requireNonNull(wide).byTier(balanced, expert);
+  }
+
+  /** @return the score alone of a request that wants a balance: what {@link #decideAmongHundred} takes beyond it is the ranking */
+  @Benchmark
+  public Complexity scoreBalanced() {
+    return learned.score(balanced);
+  }
+
+  /** @return the best of a hundred candidates as {@code auto:balanced} is served: scored, each candidate's quality expected for these very words, then weighed */
+  @Benchmark
+  public Candidates decideAmongHundred() {
+    return Objects.requireNonNull(served).byTier(balanced, learned.score(balanced), "EXPERT");
   }
 
   /** @return domain and task of 500 characters */

@@ -32,7 +32,8 @@ import java.util.stream.Collectors;
  */
 public final class Replay {
   /** Positions of the knob: how much cost weighs, quality weighing the rest. */
-  static final double[] KNOB = {0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1, 0.115, 0.13, 0.15, 0.17, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1};
+  static final double[] KNOB = {0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.055, 0.06, 0.065, 0.07, 0.075, 0.08, 0.085, 0.09, 0.095, 0.1, 0.105, 0.11, 0.115, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19, 0.2, 0.225, 0.25,
+      0.275, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1};
   private static final String ALLOWED = "--in=prompts.jsonl --out=scores.csv [--scorer=learned|keywords|length|random] [--minilm] [--router=FILE] [--models=models.yaml [--settings=0,0.1,1]]";
 
   private Replay() {}

@@ -132,7 +132,7 @@ public final class TrainRouter {
       calibration(benchmark, rows, trained.outOfFold());
     }
     if (!many.isEmpty()) {
-      guard(many, models, trained.model());
+      guard(many, models, trained.scoredOutOfFold());
       multi(many, models, trained, scores.resolveSibling("multi-out-of-fold.csv"));
     }
   }
@@ -268,24 +268,23 @@ public final class TrainRouter {
   }
 
   /** Open questions of other kinds than those trained on must not fall below word count. */
-  private static void guard(List<Many> rows, List<String> models, LearnedModel model) {
+  private static void guard(List<Many> rows, List<String> models, double[] scores) {
     int weak = models.indexOf(WEAK);
     int strong = models.indexOf(STRONG);
     if (weak < 0 || strong < 0) {
       return;
     }
-    LearnedScorer scorer = LearnedScorer.of(model);
-    Map<String, List<Many>> byTask = new LinkedHashMap<>();
-    rows.forEach(row -> byTask.computeIfAbsent(row.benchmark, task -> new ArrayList<>()).add(row));
-    byTask.put("all open tasks", rows);
-    System.out.println("\nguard: open tasks whose outcomes the score was not trained on (" + WEAK + " against " + STRONG + ")");
+    Map<String, List<Integer>> byTask = new LinkedHashMap<>();
+    IntStream.range(0, rows.size()).forEach(i -> byTask.computeIfAbsent(rows.get(i).benchmark, task -> new ArrayList<>()).add(i));
+    byTask.put("all open tasks", IntStream.range(0, rows.size()).boxed().toList());
+    System.out.println("\nguard: open tasks, out of fold (" + WEAK + " against " + STRONG + ")");
     System.out.println("task                     n    gain   learned  word count");
     byTask.forEach((task, of) -> {
-      double[] gains = of.stream().mapToDouble(row -> row.scores[strong] - row.scores[weak]).toArray();
+      double[] gains = of.stream().mapToDouble(i -> rows.get(i).scores[strong] - rows.get(i).scores[weak]).toArray();
       double mean = Arrays.stream(gains).average().orElse(0);
       if (of.size() >= 80 && mean > 0.03) {
-        System.out.printf(Locale.ROOT, "%-22s %4d  %6.3f   %.4f   %.4f%n", task, of.size(), mean, Apgr.of(of.stream().mapToDouble(row -> scorer.score(row.prompt)).toArray(), gains),
-            Apgr.of(of.stream().mapToDouble(row -> row.prompt.strip().split("\\s+").length).toArray(), gains));
+        System.out.printf(Locale.ROOT, "%-22s %4d  %6.3f   %.4f   %.4f%n", task, of.size(), mean, Apgr.of(of.stream().mapToDouble(i -> scores[i]).toArray(), gains),
+            Apgr.of(of.stream().mapToDouble(i -> rows.get(i).prompt.strip().split("\\s+").length).toArray(), gains));
       }
     });
   }

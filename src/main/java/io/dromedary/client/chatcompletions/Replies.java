@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
 /** Writes replies in OpenAI's format with the contract's response headers. The bean that {@code reply} and the HTTP door call. */
 public final class Replies {
   private static final String JSON = "application/json";
+  /** Where a request's experiment and arm are noted, {@code id/arm}; nobody outside can say it. */
+  private static final String VARIANT = "dromedary.variant";
 
   /** An answer as its caller asked for it: whole or streamed, whichever way it came. */
   public Reply chat(ChatRequest request, Answer answer, @Nullable Candidates candidates, @Nullable Recall recall, @Nullable Bill bill) {
@@ -125,6 +127,10 @@ public final class Replies {
       }
       if (!decision.topic().domain().isEmpty()) {
         headers.put("x-dromedary-domain", decision.topic().domain());
+      }
+      String variant = request.hint(VARIANT);
+      if (variant != null) {
+        headers.put("x-dromedary-experiment", plain(variant.replace('/', '=')));
       }
       headers.put("x-dromedary-strategy", decision.strategy());
       headers.put("x-dromedary-reason", plain(decision.reason()));

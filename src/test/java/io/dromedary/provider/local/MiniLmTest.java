@@ -144,6 +144,16 @@ class MiniLmTest {
   }
 
   @Test
+  void a_vector_that_is_not_there_in_time_is_done_without() {
+    long started = System.nanoTime();
+    assertThat(miniLm.vector("A question that waits for nobody", Duration.ofNanos(1))).isNull();
+    assertThat(Duration.ofNanos(System.nanoTime() - started)).isLessThan(Duration.ofSeconds(2));
+    assertThat(miniLm.vector("The same, with time enough", Duration.ofSeconds(60))).hasSize(384);
+    miniLm.close();
+    assertThat(miniLm.vector("After its end", Duration.ofSeconds(1))).isNull();
+  }
+
+  @Test
   void it_can_be_left_off_the_class_path() throws Exception {
     ClassLoader without = new ClassLoader(MiniLmTest.class.getClassLoader()) {
       @Override

@@ -1,0 +1,281 @@
+package io.dromedary.complexity;
+
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Kinds of prompts, found by their places alone (k-means, Lloyd 1982, begun as Arthur and Vassilvitskii 2007 do) in several divisions, from coarse to fine. They answer twice: by the mean of what the kinds that a place falls into score,
+ * one a division, and by kernel regression with all their centres for landmarks (Zhang and Kwok 2008: centres cover the places better than as many examples drawn by chance). Immutable once fitted or read.
+ */
+final class Kinds {
+  private static final int ROUNDS = 25;
+  /** A kind's mean is drawn towards that of all as if by so many more examples. */
+  private static final double DRAWN = 5;
+  /** Examples that a kind has on average, at least. */
+  private static final int FEWEST = 10;
+  private static final double PENALTY = 8;
+  /** How fast likeness falls with the squared distance: kinds of tasks lie further apart than questions of one kind. */
+  private static final float FALL = 2;
+
+  private final int width;
+  /** How many kinds each division has. */
+  private final int[] sizes;
+  private final int count;
+  /** Column by column: all centres' first coordinates, then all second ones. */
+  private final float[] at;
+  /** Centre by centre. */
+  private final float[] values;
+  /** Output by output. */
+  private final float[] weights;
+  private final float[] bias;
+  private final float[] halfNorms;
+
+  private Kinds(int width, int[] sizes, float[] at, float[] values, float[] weights, float[] bias) {
+    this.width = width;
+    this.weights = weights;
+    this.bias = bias;
+    this.sizes = sizes;
+    this.count = Arrays.stream(sizes).sum();
+    this.at = at;
+    this.values = values;
+    this.halfNorms = new float[count];
+    for (int column = 0; column < width; column++) {
+      for (int i = 0; i < count; i++) {
+        float value = at[column * count + i];
+        halfNorms[i] += value * value / 2;
+      }
+    }
+  }
+
+  /** Adds both answers to each output. */
+  void add(float[] place, double[] out) {
+    float[] near = new float[count];
+    float halfNorm = 0;
+    for (int column = 0; column < width; column++) {
+      float value = place[column];
+      halfNorm += value * value / 2;
+      int start = column * count;
+      for (int i = 0; i < near.length; i++) {
+        near[i] += value * at[start + i];
+      }
+    }
+    for (int i = 0; i < near.length; i++) {
+      near[i] -= halfNorms[i];
+    }
+    int from = 0;
+    for (int size : sizes) {
+      int nearest = from;
+      for (int i = from + 1; i < from + size; i++) {
+        if (near[i] > near[nearest]) {
+          nearest = i;
+        }
+      }
+      for (int output = 0; output < bias.length; output++) {
+        out[output] += values[nearest * bias.length + output] / sizes.length;
+      }
+      from += size;
+    }
+    for (int i = 0; i < near.length; i++) {
+      near[i] = Landmarks.exp(Math.min(0, 2 * FALL * (near[i] - halfNorm)));
+    }
+    for (int output = 0; output < bias.length; output++) {
+      float sum = bias[output];
+      int start = output * count;
+      for (int i = 0; i < near.length; i++) {
+        sum += weights[start + i] * near[i];
+      }
+      out[output] += sum;
+    }
+  }
+
+  /**
+   * Finds kinds.
+   *
+   * @param places one row an example
+   * @param targets per example one value per output
+   * @param sizes how many kinds each division has, at most
+   */
+  static Kinds fit(float[][] places, double[][] targets, int[] sizes, long seed) {
+    int width = places[0].length;
+    int outputs = targets[0].length;
+    int[] held = Arrays.stream(sizes).map(size -> Math.max(1, Math.min(size, places.length / FEWEST))).toArray();
+    float[][][] centres = IntStream.range(0, held.length).parallel().mapToObj(division -> divide(places, held[division], new SplittableRandom(seed + 7919L * division))).toArray(float[][][]::new);
+    int count = Arrays.stream(held).sum();
+    float[] at = new float[width * count];
+    float[] values = new float[count * outputs];
+    double[] mean = new double[outputs];
+    for (double[] target : targets) {
+      for (int output = 0; output < outputs; output++) {
+        mean[output] += target[output] / targets.length;
+      }
+    }
+    int from = 0;
+    for (float[][] division : centres) {
+      double[][] sums = new double[division.length][outputs];
+      int[] members = new int[division.length];
+      for (int i = 0; i < places.length; i++) {
+        int kind = nearest(division, places[i]);
+        members[kind]++;
+        for (int output = 0; output < outputs; output++) {
+          sums[kind][output] += targets[i][output];
+        }
+      }
+      for (int kind = 0; kind < division.length; kind++) {
+        for (int column = 0; column < width; column++) {
+          at[column * count + from + kind] = division[kind][column];
+        }
+        for (int output = 0; output < outputs; output++) {
+          values[(from + kind) * outputs + output] = (float) ((sums[kind][output] + DRAWN * mean[output]) / (members[kind] + DRAWN));
+        }
+      }
+      from += division.length;
+    }
+    float[] weights = regress(places, targets, Arrays.stream(centres).flatMap(Arrays::stream).toArray(float[][]::new), mean);
+    float[] bias = new float[outputs];
+    for (int output = 0; output < outputs; output++) {
+      bias[output] = (float) mean[output];
+    }
+    return new Kinds(width, held, at, values, weights, bias);
+  }
+
+  /** Least squares with a penalty, by the normal equations. */
+  private static float[] regress(float[][] places, double[][] targets, float[][] centres, double[] mean) {
+    int count = centres.length;
+    double[][] normal = new double[count][count];
+    double[][] answer = new double[mean.length][count];
+    double[] near = new double[count];
+    for (int i = 0; i < places.length; i++) {
+      for (int a = 0; a < count; a++) {
+        near[a] = likeness(places[i], centres[a]);
+        for (int output = 0; output < mean.length; output++) {
+          answer[output][a] += near[a] * (targets[i][output] - mean[output]);
+        }
+      }
+      for (int a = 0; a < count; a++) {
+        double value = near[a];
+        double[] row = normal[a];
+        for (int b = 0; b <= a; b++) {
+          row[b] += value * near[b];
+        }
+      }
+    }
+    for (int a = 0; a < count; a++) {
+      for (int b = 0; b <= a; b++) {
+        normal[a][b] += PENALTY * likeness(centres[a], centres[b]);
+      }
+      normal[a][a] += 1e-3;
+    }
+    Landmarks.factor(normal);
+    float[] weights = new float[mean.length * count];
+    for (int output = 0; output < mean.length; output++) {
+      Landmarks.solve(normal, answer[output]);
+      for (int a = 0; a < count; a++) {
+        weights[output * count + a] = (float) answer[output][a];
+      }
+    }
+    return weights;
+  }
+
+  private static double likeness(float[] a, float[] b) {
+    return Math.exp(-FALL * distance(a, b));
+  }
+
+  private static float[][] divide(float[][] places, int size, SplittableRandom random) {
+    float[][] centres = new float[size][];
+    centres[0] = places[random.nextInt(places.length)].clone();
+    double[] far = new double[places.length];
+    Arrays.fill(far, Double.POSITIVE_INFINITY);
+    for (int kind = 1; kind < size; kind++) {
+      double all = 0;
+      for (int i = 0; i < places.length; i++) {
+        far[i] = Math.min(far[i], distance(places[i], centres[kind - 1]));
+        all += far[i];
+      }
+      double drawn = random.nextDouble() * all;
+      int chosen = 0;
+      while (chosen < places.length - 1 && (drawn -= far[chosen]) > 0) {
+        chosen++;
+      }
+      centres[kind] = places[chosen].clone();
+    }
+    int width = places[0].length;
+    for (int round = 0; round < ROUNDS; round++) {
+      double[][] sums = new double[size][width];
+      int[] members = new int[size];
+      for (float[] place : places) {
+        int kind = nearest(centres, place);
+        members[kind]++;
+        for (int column = 0; column < width; column++) {
+          sums[kind][column] += place[column];
+        }
+      }
+      for (int kind = 0; kind < size; kind++) {
+        for (int column = 0; column < width && members[kind] > 0; column++) {
+          centres[kind][column] = (float) (sums[kind][column] / members[kind]);
+        }
+      }
+    }
+    return centres;
+  }
+
+  private static int nearest(float[][] centres, float[] place) {
+    int nearest = 0;
+    float least = Float.POSITIVE_INFINITY;
+    for (int kind = 0; kind < centres.length; kind++) {
+      float distance = distance(centres[kind], place);
+      if (distance < least) {
+        least = distance;
+        nearest = kind;
+      }
+    }
+    return nearest;
+  }
+
+  private static float distance(float[] a, float[] b) {
+    float sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += (a[i] - b[i]) * (a[i] - b[i]);
+    }
+    return sum;
+  }
+
+  void write(DataOutputStream data) throws IOException {
+    data.writeInt(width);
+    data.writeInt(bias.length);
+    data.writeInt(sizes.length);
+    for (int size : sizes) {
+      data.writeInt(size);
+    }
+    LearnedModel.write(data, at);
+    LearnedModel.write(data, values);
+    LearnedModel.write(data, weights);
+    LearnedModel.write(data, bias);
+  }
+
+  static Kinds read(DataInputStream data, int width, int outputs) throws IOException {
+    if (data.readInt() != width || data.readInt() != outputs) {
+      throw new IOException("the trained file's kinds of prompts have another width or another number of outputs than " + width + " and " + outputs);
+    }
+    int[] sizes = new int[LearnedModel.size(data, 64)];
+    for (int i = 0; i < sizes.length; i++) {
+      sizes[i] = LearnedModel.size(data, 512);
+      if (sizes[i] == 0) {
+        throw new IOException("the trained file has a division into no kinds");
+      }
+    }
+    int count = Arrays.stream(sizes).sum();
+    float[] at = new float[width * count];
+    float[] values = new float[outputs * count];
+    LearnedModel.fill(data, at);
+    float[] weights = new float[outputs * count];
+    float[] bias = new float[outputs];
+    LearnedModel.fill(data, values);
+    LearnedModel.fill(data, weights);
+    LearnedModel.fill(data, bias);
+    return new Kinds(width, sizes, at, values, weights, bias);
+  }
+}

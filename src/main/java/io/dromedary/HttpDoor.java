@@ -1,9 +1,11 @@
 package io.dromedary;
 
+import io.dromedary.access.CallerRegistry;
 import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.ServletBinding;
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.server.BodyReader;
+import io.dromedary.server.Browsers;
 import io.dromedary.server.CallerConnectionValve;
 import io.dromedary.server.Gate;
 import io.dromedary.server.HttpEntry;
@@ -16,12 +18,14 @@ import org.apache.camel.Exchange;
 import org.apache.camel.Producer;
 import org.apache.camel.component.servlet.CamelHttpTransportServlet;
 import org.apache.catalina.core.StandardHost;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnJava;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.autoconfigure.web.ServerProperties;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.system.JavaVersion;
 import org.springframework.boot.web.embedded.tomcat.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
@@ -31,11 +35,13 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.core.Ordered;
+import org.springframework.util.function.SingletonSupplier;
 
 /** The HTTP door: Tomcat with our valves and gate, and the binding between the servlet component and the routes. */
 @Configuration(proxyBeanMethods = false)
 @ConditionalOnProperty(name = "dromedary.doors.enabled", matchIfMissing = true)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@EnableConfigurationProperties(BrowserSettings.class)
 class HttpDoor {
   private static final String PATH = "${dromedary.doors.path:}";
 
@@ -77,8 +83,10 @@ class HttpDoor {
   }
 
   @Bean
-  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness, @Value(PATH) String path) {
-    FilterRegistrationBean<Gate> gate = new FilterRegistrationBean<>(new Gate(readiness));
+  FilterRegistrationBean<Gate> dromedaryGate(Readiness readiness, ObjectProvider<CallerRegistry> callers, BrowserSettings browsers, @Value(PATH) String path) {
+    // not before the first request: the port opens before the database does
+    SingletonSupplier<CallerRegistry> registry = SingletonSupplier.of(callers::getObject);
+    FilterRegistrationBean<Gate> gate = new FilterRegistrationBean<>(new Gate(readiness, new Browsers(() -> registry.obtain().isOpen(), browsers.allowedHosts())));
     gate.setOrder(Ordered.HIGHEST_PRECEDENCE);
     gate.addUrlPatterns(checked(path) + "/*");
     gate.setAsyncSupported(true);

@@ -16,11 +16,16 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 /** Capacity that is paid for by the hour, {@code dromedary.provisioned} in {@code config/application.yaml}. */
 @ConfigurationProperties("dromedary")
 record ProvisionedSettings(@DefaultValue List<Capacity> provisioned) {
+  private static final long MOST_A_MINUTE = 10_000_000_000L;
   private static final BigDecimal MOST_PER_HOUR = new BigDecimal("1000000");
 
   /** One model's. */
   record Capacity(@DefaultValue("") String model, @Nullable BigDecimal usdPerHour, @DefaultValue("0") long requestsPerMinute, @DefaultValue("0") long tokensPerMinute, @DefaultValue("next") String spill,
       @DefaultValue("2020-01-01") LocalDate since) {}
+
+  private static boolean counts(long number) {
+    return number >= 0 && number <= MOST_A_MINUTE;
+  }
 
   /** @throws ConfigError naming the key, its value and what is allowed */
   List<Commitment> commitments(ModelCatalog catalogue) {
@@ -36,8 +41,8 @@ record ProvisionedSettings(@DefaultValue List<Capacity> provisioned) {
       if (perHour == null || perHour.signum() < 0 || perHour.compareTo(MOST_PER_HOUR) > 0 || perHour.stripTrailingZeros().scale() > 9) {
         throw new ConfigError(where + "usd-per-hour = " + perHour + ": must be an amount from 0 to " + MOST_PER_HOUR.toPlainString());
       }
-      if (capacity.requestsPerMinute() < 0 || capacity.tokensPerMinute() < 0 || capacity.requestsPerMinute() + capacity.tokensPerMinute() == 0) {
-        throw new ConfigError(where + "requests-per-minute or tokens-per-minute: one of them must be a whole number from 1");
+      if (!counts(capacity.requestsPerMinute()) || !counts(capacity.tokensPerMinute()) || capacity.requestsPerMinute() + capacity.tokensPerMinute() == 0) {
+        throw new ConfigError(where + "requests-per-minute or tokens-per-minute: one of them must be a whole number from 1 to " + MOST_A_MINUTE);
       }
       if (!capacity.spill().equals("next") && !capacity.spill().equals("on-demand")) {
         throw new ConfigError(where + "spill = " + capacity.spill() + ": must be `next` (the next candidate) or `on-demand` (the list price)");

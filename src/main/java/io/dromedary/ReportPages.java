@@ -2,12 +2,12 @@ package io.dromedary;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
+import io.dromedary.chat.Download;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Problem;
 import io.dromedary.client.Reply;
 import io.dromedary.client.chatcompletions.Replies;
 import io.dromedary.spend.UsageReports;
-import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -45,9 +45,9 @@ public final class ReportPages {
     if (!format.equals("csv")) {
       throw Problem.badField("format", "`format` takes `csv`, not `" + Problem.clip(format) + "`");
     }
-    byte[] lines = reports.csv(in.query(), caller).getBytes(StandardCharsets.UTF_8);
+    UsageReports.Lines lines = reports.lines(in.query(), caller);
     Map<String, String> headers = new LinkedHashMap<>(replies.json(com.fasterxml.jackson.databind.node.NullNode.getInstance(), requestId).headers());
     headers.put("content-disposition", "attachment; filename=\"costs.csv\"");
-    return new Reply.Whole(200, headers, "text/csv; charset=utf-8; header=present", lines);
+    return new Reply.File(headers, "text/csv; charset=utf-8; header=present", new Download(Download.UNKNOWN, lines::write));
   }
 }

@@ -1,7 +1,6 @@
 package io.dromedary;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.access.PartRules;
 import io.dromedary.budget.BudgetPages;
@@ -9,9 +8,11 @@ import io.dromedary.budget.BudgetSignals;
 import io.dromedary.budget.Budgets;
 import io.dromedary.budget.Tenants;
 import io.dromedary.capacity.Capacities;
+import io.dromedary.capacity.Count;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Usd;
+import io.dromedary.limit.Allowance;
 import io.dromedary.limit.RateLimits;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
@@ -24,7 +25,9 @@ import java.time.Clock;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.BiConsumer;
+import java.util.function.LongConsumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.ObjectProvider;
@@ -62,8 +65,8 @@ class Spending {
 
   /** Throughput that is paid for by the hour; its calls cost nothing while some of it is free. */
   @Bean
-  Capacities capacities(ProvisionedSettings settings, Reloadable<ModelCatalog> catalogue, Clock clock, MeterRegistry meters) {
-    Capacities capacities = StartFailures.told(() -> new Capacities(settings.commitments(catalogue.get()), clock));
+  Capacities capacities(ProvisionedSettings settings, Reloadable<ModelCatalog> catalogue, RateLimits limits, MeterRegistry meters) {
+    Capacities capacities = StartFailures.told(() -> new Capacities(settings.commitments(catalogue.get()), commitment -> counted(limits.allowance(commitment.model(), commitment.requestsPerMinute(), commitment.tokensPerMinute()))));
     for (Capacities.State state : capacities.states()) {
       String model = state.commitment().model();
       Gauge.builder("dromedary.provisioned.utilisation", capacities, all -> of(all, model).utilisation()).tag("gen_ai.response.model", model).description("Part of this minute's capacity that is used").register(meters);
@@ -71,6 +74,32 @@ class Spending {
       FunctionCounter.builder("dromedary.provisioned.spilled", capacities, all -> of(all, model).spilled()).tag("gen_ai.response.model", model).description("Calls that found it used up").register(meters);
     }
     return capacities;
+  }
+
+  /** Where rate limits are counted, capacity is. */
+  private static Count counted(Allowance allowance) {
+    return new Count() {
+      @Override
+      public @Nullable LongConsumer take(long tokensAtMost) {
+        Allowance.Grant grant = allowance.take(tokensAtMost);
+        return grant == null ? null : grant::used;
+      }
+
+      @Override
+      public boolean isFree() {
+        return allowance.isFree();
+      }
+
+      @Override
+      public double utilisation() {
+        return allowance.utilisation();
+      }
+
+      @Override
+      public long secondsToNext() {
+        return allowance.secondsToNext();
+      }
+    };
   }
 
   private static Capacities.State of(Capacities capacities, String model) {
@@ -103,7 +132,7 @@ class Spending {
     @Override
     public List<Tenant> all() {
       return Stream.concat(callers.projects().stream().map(project -> new Tenant(project.id(), "", project.budgets(), project.credit())),
-          callers.keys().stream().map(key -> new Tenant(key.project(), key.id(), key.budgets(), MissingNode.getInstance()))).toList();
+          callers.keys().stream().map(key -> new Tenant(key.project(), key.id(), key.budgets(), key.credit()))).toList();
     }
   }
 

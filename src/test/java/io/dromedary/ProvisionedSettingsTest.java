@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ProvisionedSettingsTest {
   @ParameterizedTest
   @CsvSource({"openai/no-such, 1, 1, next, model", "gpt-4o, 1, 1, next, model", "gemini/gemma-3-27b-it, 1, 1, next, has no list price", "openai/gpt-4o, -1, 1, next, usd-per-hour", "openai/gpt-4o, 1e9, 1, next, usd-per-hour",
-      "openai/gpt-4o, 1, 0, next, requests-per-minute", "openai/gpt-4o, 1, 1, never, spill"})
+      "openai/gpt-4o, 1, 0, next, requests-per-minute", "openai/gpt-4o, 1, 10000000001, next, requests-per-minute", "openai/gpt-4o, 1, 1, never, spill"})
   @Tag("M4")
   void capacity_with_a_mistake_in_it_stops_the_start(String model, BigDecimal usd, long requests, String spill, String named) throws Exception {
     ModelCatalog catalogue = ModelCatalog.read(Files.readAllBytes(Path.of("config/models.yaml")), "config/models.yaml");

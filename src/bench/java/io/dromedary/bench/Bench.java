@@ -103,6 +103,9 @@ public final class Bench {
       if (scenarios.contains("queue")) {
         new QueueBench(options, mock, report).run(state);
       }
+      if (scenarios.contains("limits") || scenarios.contains("flood")) {
+        new LimitsBench(options, mock, report).run(state, scenarios);
+      }
       if (scenarios.contains("soak")) {
         new SoakBench(options, mock, report).run(state);
       }

@@ -37,6 +37,7 @@ final class Options {
     DEFAULTS.put("kill-requests", "3000");
     DEFAULTS.put("sink-requests", "3000");
     DEFAULTS.put("queue-requests", "20000");
+    DEFAULTS.put("flood-rate", "2000");
     DEFAULTS.put("hung-sink", "");
     DEFAULTS.put("out", "target/bench");
   }

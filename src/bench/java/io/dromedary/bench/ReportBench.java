@@ -6,13 +6,17 @@ import io.dromedary.spend.Rollups;
 import io.dromedary.spend.Store;
 import io.dromedary.spend.UsageReports;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
 
@@ -70,7 +74,10 @@ final class ReportBench {
     pages.put("usage compared and projected", () -> reports.usage(Map.of("group_by", "model", "compare", "previous", "period_days", "14", "projection", "month"), ADMIN));
     pages.put("savings", () -> reports.savings(Map.of(), ADMIN));
     pages.put("savings by project", () -> reports.savings(Map.of("group_by", "project"), ADMIN));
-    pages.put("lines by day, project, model", () -> reports.csv(Map.of("group_by", "day,project,model"), ADMIN));
+    pages.put("lines by day, project, model", () -> {
+      reports.lines(Map.of("group_by", "day,project,model"), ADMIN).write(OutputStream.nullOutputStream());
+      return null;
+    });
     for (Map.Entry<String, Callable<?>> page : pages.entrySet()) {
       double[] ms = new double[10];
       long cpu = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
@@ -89,6 +96,63 @@ final class ReportBench {
       Arrays.sort(rest);
       System.out.printf("  %-48s first %7.1f ms, median %7.1f ms, this thread's CPU %6.1f ms%s%n", page.getKey(), first, rest[rest.length / 2], (ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - cpu) / 1e6 / ms.length, note);
     }
+    sweep(reports);
+  }
+
+  /** Every group, every pair and many sets of groups, with every filter in turn, over all and over odd spans of time: how many took longer than 200 ms. */
+  private static void sweep(UsageReports reports) {
+    List<String> groups = List.of("project", "key", "user", "agent", "model", "provider", "tier", "task", "domain", "tag", "tags", "hour", "day", "week", "month");
+    List<Map.Entry<String, String>> filters = List.of(Map.entry("project", "project-3"), Map.entry("key", "key-1"), Map.entry("user", "user-3-7"), Map.entry("agent", "agent-1"), Map.entry("model", "provider-1/model-1"),
+        Map.entry("provider", "provider-1"), Map.entry("tier", "tier-1"), Map.entry("task", "task-2"), Map.entry("domain", "domain-2"), Map.entry("tag", "web"));
+    Random random = new Random(5);
+    List<Map<String, String>> queries = new ArrayList<>();
+    for (int i = 0; i < groups.size(); i++) {
+      for (int j = i; j < groups.size(); j++) {
+        String by = groups.get(i) + (i == j ? "" : "," + groups.get(j));
+        queries.add(Map.of("group_by", by));
+        Map.Entry<String, String> filter = filters.get(queries.size() / 2 % filters.size());
+        queries.add(Map.of("group_by", by, filter.getKey(), filter.getValue()));
+        queries.add(Map.of("group_by", by, "from", java.time.Instant.now().minusSeconds(60 * (1_000 + random.nextInt(40_000))).toString()));
+      }
+    }
+    for (int i = 0; i < 60; i++) {
+      List<String> some = new ArrayList<>(groups);
+      java.util.Collections.shuffle(some, random);
+      Map.Entry<String, String> filter = filters.get(random.nextInt(filters.size()));
+      queries.add(Map.of("group_by", String.join(",", some.subList(0, 3 + random.nextInt(3))), filter.getKey(), filter.getValue()));
+    }
+    queries.removeIf(query -> query.get("group_by").contains("tag,") && query.get("group_by").contains("tags"));
+    int slow = 0;
+    int refused = 0;
+    double[] all = new double[queries.size()];
+    double[] cpus = new double[all.length];
+    for (int i = 0; i < all.length; i++) {
+      double best = Double.MAX_VALUE;
+      double bestCpu = Double.MAX_VALUE;
+      String note = "";
+      for (int again = 0; again < 2; again++) {
+        long start = System.nanoTime();
+        long cpu = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+        try {
+          reports.usage(queries.get(i), ADMIN);
+        } catch (io.dromedary.chat.Problem problem) {
+          note = "  (" + problem.getMessage() + ")";
+        }
+        best = Math.min(best, (System.nanoTime() - start) / 1e6);
+        bestCpu = Math.min(bestCpu, (ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - cpu) / 1e6);
+      }
+      refused += note.isEmpty() ? 0 : 1;
+      all[i] = best;
+      cpus[i] = bestCpu;
+      if (best > 200) {
+        slow++;
+        System.out.printf("  over 200 ms: %-70s %7.1f ms, this thread's CPU %6.1f ms%s%n", queries.get(i), best, bestCpu, note);
+      }
+    }
+    Arrays.sort(all);
+    Arrays.sort(cpus);
+    System.out.printf("  %d queries, this thread's CPU: median %.1f ms, slowest %.1f ms%n", cpus.length, cpus[cpus.length / 2], cpus[cpus.length - 1]);
+    System.out.printf("  %d queries: median %.1f ms, 95th percentile %.1f ms, slowest %.1f ms, %d over 200 ms; %d have too many groups%n", all.length, all[all.length / 2], all[all.length * 95 / 100], all[all.length - 1], slow, refused);
   }
 
   private static void timed(String what, Callable<?> work) throws Exception {

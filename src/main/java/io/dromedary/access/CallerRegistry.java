@@ -414,11 +414,16 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
 
   /** Lets only the admin token pass, also at an open gateway. @throws Problem 401, the same for every other key */
   public Caller requireAdmin(Inbound in) {
-    String presented = presented(in);
-    if (presented == null || adminToken.isEmpty() || !Secret.of(presented).equals(adminToken)) {
+    if (!isAdmin(in)) {
       throw Problem.unauthorized();
     }
     return ADMIN;
+  }
+
+  /** Was the admin token sent? */
+  public boolean isAdmin(Inbound in) {
+    String presented = presented(in);
+    return presented != null && !adminToken.isEmpty() && Secret.of(presented).equals(adminToken);
   }
 
   /** Whose key was sent, for the audit of what was refused: {@code project/key}, "" for none that is known. Never the key. */

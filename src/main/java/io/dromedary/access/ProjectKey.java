@@ -19,13 +19,14 @@ import org.jspecify.annotations.Nullable;
  * @param rule which models may answer, within what its project allows
  * @param limits its own {@code limits}, a missing node if there are none
  * @param budgets its own {@code budgets}, a missing node if there are none
+ * @param credit its own {@code credit}, a missing node if there is none: drawn from beside its project's
  * @param fromFile true for one of {@code callers.yaml}, false for one made by the admin
  * @param definition all that was said of it but the key
  */
 public record ProjectKey(String project, String id, String sha256, String last4, @Nullable Instant expires, boolean revoked, Set<String> tags, String user, Globs endpoints, Policy.Rule rule, JsonNode limits,
-    JsonNode budgets, boolean fromFile, ObjectNode definition) {
+    JsonNode budgets, JsonNode credit, boolean fromFile, ObjectNode definition) {
   /** The same, not to be used any more. */
   ProjectKey revokedNow() {
-    return new ProjectKey(project, id, sha256, last4, expires, true, tags, user, endpoints, rule, limits, budgets, fromFile, definition);
+    return new ProjectKey(project, id, sha256, last4, expires, true, tags, user, endpoints, rule, limits, budgets, credit, fromFile, definition);
   }
 }

@@ -24,7 +24,7 @@ final class ProjectReader {
   record Fault(String key, String what) {}
 
   static final Set<String> PROJECT_FIELDS = fields("id", "org", "tags", "models", "providers", "require-tags", "regions", "profile", "limits", "budgets", "credit", "share-cache", "cache", "retention", "keys");
-  static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets");
+  static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets", "credit");
   private static final Set<String> PROFILES = fields("balanced", "cost", "quality", "speed");
   private static final int MOST_PATTERNS = 200;
   private static final int LONGEST_PATTERN = 200;
@@ -116,7 +116,7 @@ final class ProjectReader {
     ObjectNode definition = node.deepCopy();
     definition.remove(List.of("sha256", "last4", "revoked"));
     return id.isEmpty() ? null : new ProjectKey(project, id, sha256, last4, expires(node, path), revoked.asBoolean(false), names(node, "tags", path), text(node, "user", path, io.dromedary.chat.ModelRequest.LONGEST_USER),
-        globs(node, "endpoints", path), rule, part(node, "limits", path, true), part(node, "budgets", path, true), fromFile, definition);
+        globs(node, "endpoints", path), rule, part(node, "limits", path, true), part(node, "budgets", path, true), part(node, "credit", path, true), fromFile, definition);
   }
 
   static JsonNode present(JsonNode node, String field) {

@@ -230,7 +230,7 @@ public final class BudgetPages {
         return rules;
       }
     }
-    throw Problem.notFound("there is no credit `" + Problem.clip(owner) + "`; give the project `credit: {}` in config/callers.yaml");
+    throw Problem.notFound("there is no credit `" + Problem.clip(owner) + "`; give the project or the key `credit: {}` in config/callers.yaml or by /admin, and name a key's as `project:key`");
   }
 
   private static ObjectNode fields(Inbound in, Set<String> known) {

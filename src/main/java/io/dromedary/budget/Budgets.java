@@ -50,7 +50,6 @@ public final class Budgets {
   private static final Logger LOG = LoggerFactory.getLogger(Budgets.class);
   private static final Duration LIMITS_FRESH_FOR = Duration.ofSeconds(2);
   private static final int LONGEST_SUBJECT = 128;
-  private static final int MOST_TAGS = 20;
   private static final Set<String> AUTO = Set.of("auto", "route-llm", "router-auto");
 
   /** A budget with the period that it is in. */
@@ -344,7 +343,7 @@ public final class Budgets {
         add(draws, rules, live, subject(rule.scope(), request, caller, model), now, earlier, model, upperBound, asked, rehearsed);
         continue;
       }
-      Set<String> tags = tags(request, caller);
+      Set<String> tags = new TreeSet<>(request.tags(caller));
       if (!rule.tags().isEmpty()) {
         tags.retainAll(rule.tags());
         if (tags.isEmpty()) {
@@ -414,20 +413,6 @@ public final class Budgets {
       case USER -> request.user(caller);
       case MODEL -> model.id();
     };
-  }
-
-  private static Set<String> tags(ModelRequest request, Caller caller) {
-    Set<String> tags = new TreeSet<>(caller.tags());
-    String hint = request.hint("x-dromedary-tags");
-    if (hint != null) {
-      for (String tag : hint.split(",", MOST_TAGS + 1)) {
-        String name = tag.strip();
-        if (!name.isEmpty() && tags.size() < MOST_TAGS) {
-          tags.add(name);
-        }
-      }
-    }
-    return tags;
   }
 
   private LivePurse purse(String project, Live live, String subject, long now) {
@@ -526,7 +511,10 @@ public final class Budgets {
 
   /** The share of its rate limits that a caller should use now: all, and below its credit's low threshold as much as is left of that, a tenth at the least. */
   public double pace(Caller caller) {
-    Rules rules = ofProject(caller);
+    return Math.min(pace(ofProject(caller)), pace(ofKey(caller)));
+  }
+
+  private double pace(@Nullable Rules rules) {
     CreditRule credit = rules == null ? null : rules.credit();
     if (credit == null || credit.lowNanos() <= 0) {
       return 1;

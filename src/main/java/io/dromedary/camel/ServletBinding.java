@@ -2,6 +2,7 @@ package io.dromedary.camel;
 
 import io.dromedary.catalog.Bill;
 import io.dromedary.chat.ChatStream;
+import io.dromedary.chat.Download;
 import io.dromedary.chat.ProviderFailure;
 import io.dromedary.chat.Usd;
 import io.dromedary.client.Reply;
@@ -78,6 +79,7 @@ public final class ServletBinding extends DefaultHttpBinding {
         tell(exchange, whole);
         write(whole, response);
       } else if (exchange.getMessage().getBody() instanceof Reply.File file) {
+        tell(exchange, new Reply.Whole(file.status(), file.headers(), file.contentType(), new byte[0]));
         write(file, response);
       } else {
         fail(exchange, new IllegalStateException("the route " + exchange.getFromRouteId() + " ended without a reply"), response);
@@ -116,7 +118,9 @@ public final class ServletBinding extends DefaultHttpBinding {
     response.setStatus(reply.status());
     head(reply.headers(), response);
     response.setContentType(reply.contentType());
-    response.setContentLengthLong(reply.download().bytes());
+    if (reply.download().bytes() != Download.UNKNOWN) {
+      response.setContentLengthLong(reply.download().bytes());
+    }
     reply.download().source().copy(response.getOutputStream());
   }
 

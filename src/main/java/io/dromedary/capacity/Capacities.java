@@ -5,27 +5,32 @@ import io.dromedary.catalog.Price;
 import io.dromedary.catalog.Tariff;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usd;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongConsumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The capacity that is paid for by the hour: who may use it now, and how full it is. Counts what this node uses. */
+/** The capacity that is paid for by the hour: who may use it now, and how full it is. */
 public final class Capacities implements Tariff {
-  /** How one commitment does. */
+  /** How one commitment does: how full it is on all nodes, and what this one took and was refused. */
   public record State(Commitment commitment, double utilisation, long taken, long spilled) {}
+
+  private record Meter(Commitment commitment, Count count, LongAdder taken, LongAdder spilled) {}
 
   private final Map<String, Meter> meters;
 
-  public Capacities(List<Commitment> commitments, Clock clock) {
+  public Capacities(List<Commitment> commitments, Count.Maker counts) {
     Map<String, Meter> made = new HashMap<>();
     for (Commitment commitment : commitments) {
-      if (made.put(commitment.model(), new Meter(commitment, clock)) != null) {
+      if (made.put(commitment.model(), new Meter(commitment, counts.of(commitment), new LongAdder(), new LongAdder())) != null) {
         throw new IllegalArgumentException("dromedary.provisioned has `" + commitment.model() + "` twice; put its capacity into one entry");
       }
     }
@@ -35,7 +40,7 @@ public final class Capacities implements Tariff {
   @Override
   public @Nullable Price marginal(Model model, @Nullable Price listed) {
     Meter meter = meters.isEmpty() ? null : meters.get(model.id());
-    return meter != null && meter.isFree() ? free(meter.commitment()) : listed;
+    return meter != null && meter.count().isFree() ? free(meter.commitment()) : listed;
   }
 
   @Override
@@ -44,15 +49,17 @@ public final class Capacities implements Tariff {
     if (meter == null) {
       return new Terms(listed, null, null);
     }
-    long minute = meter.take(tokensAtMost);
-    if (minute >= 0) {
-      return new Terms(free(meter.commitment()), listed, needed -> meter.used(minute, tokensAtMost, needed));
+    LongConsumer used = meter.count().take(tokensAtMost);
+    if (used != null) {
+      meter.taken().increment();
+      return new Terms(free(meter.commitment()), listed, used);
     }
+    meter.spilled().increment();
     if (meter.commitment().buysMore()) {
       return new Terms(listed, null, null);
     }
     throw new Problem(429, "requests", "the provisioned capacity of `" + model.id() + "` is used up for this minute, and nothing is bought beside it; try again shortly").code("capacity_exceeded")
-        .retryAfter(Duration.ofSeconds(meter.secondsToNext()));
+        .retryAfter(Duration.ofSeconds(meter.count().secondsToNext()));
   }
 
   private static Price free(Commitment commitment) {
@@ -62,14 +69,17 @@ public final class Capacities implements Tariff {
   /** What each commitment costs between two moments, used or not: for savings and for the projection to the month's end. */
   public Map<String, Usd> commitments(Instant from, Instant to) {
     Map<String, Usd> costs = new LinkedHashMap<>();
-    states().forEach(state -> costs.put(state.commitment().model(), state.commitment().cost(from, to)));
+    sorted().forEach(meter -> costs.put(meter.commitment().model(), meter.commitment().cost(from, to)));
     return costs;
+  }
+
+  private Stream<Meter> sorted() {
+    return meters.values().stream().sorted(Comparator.comparing(meter -> meter.commitment().model()));
   }
 
   public List<State> states() {
     List<State> states = new ArrayList<>();
-    meters.values().stream().sorted(java.util.Comparator.comparing(meter -> meter.commitment().model()))
-        .forEach(meter -> states.add(new State(meter.commitment(), meter.utilisation(), meter.taken(), meter.spilled())));
+    sorted().forEach(meter -> states.add(new State(meter.commitment(), meter.count().utilisation(), meter.taken().sum(), meter.spilled().sum())));
     return states;
   }
 }

@@ -11,7 +11,7 @@ import java.time.ZoneOffset;
  *
  * @param model {@code provider/name}
  * @param perHour what it costs, used or not
- * @param requestsPerMinute what this node may use of it, 0 for no limit of this kind; likewise tokens
+ * @param requestsPerMinute what may be used of it, 0 for no limit of this kind; likewise tokens
  * @param buysMore true when calls beyond it are bought at the list price, false when they go to the next candidate
  * @param since the first day it is paid for, UTC
  */

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +14,10 @@ import org.jspecify.annotations.Nullable;
 public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
   /** Of a user's name; what is longer is cut. */
   int LONGEST_USER = 128;
+  /** A request's own tags, with its caller's; what is more is left out. */
+  int MOST_TAGS = 20;
+  /** Names a request's own tags, separated by commas. */
+  String TAGS_HEADER = "x-dromedary-tags";
 
   /** The gateway's request id, {@code x-request-id}. */
   String id();
@@ -59,6 +65,22 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
     }
     JsonNode user = json().path("user");
     return user.isTextual() ? user.textValue().length() <= LONGEST_USER ? user.textValue() : user.textValue().substring(0, LONGEST_USER) : "";
+  }
+
+  /** What it is counted under in reports and budgets: its project's and key's tags, and those that it says itself in {@link #TAGS_HEADER}. */
+  default Set<String> tags(Caller caller) {
+    String own = hint(TAGS_HEADER);
+    if (own == null) {
+      return caller.tags();
+    }
+    Set<String> tags = new TreeSet<>(caller.tags());
+    for (String tag : own.split(",", MOST_TAGS + 1)) {
+      String name = tag.strip();
+      if (!name.isEmpty() && tags.size() < MOST_TAGS) {
+        tags.add(name);
+      }
+    }
+    return tags;
   }
 
   default Duration remaining(Instant now) {

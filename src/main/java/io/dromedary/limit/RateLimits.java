@@ -83,6 +83,11 @@ public final class RateLimits implements AutoCloseable {
     return new RateLimits(source, accounts, books, knownModel, pace, outputEstimate, observer);
   }
 
+  /** A count of its own beside everybody's limits, kept where they are. */
+  public Allowance allowance(String name, long requestsPerMinute, long tokensPerMinute) {
+    return new Allowance(books, name, requestsPerMinute, tokensPerMinute);
+  }
+
   /** Where limits are counted: {@code node} in this process alone, {@code shared} in Redis, {@code share} in this process since Redis is away. */
   public String counted() {
     return books instanceof SharedBooks shared ? shared.away() ? "share" : "shared" : "node";

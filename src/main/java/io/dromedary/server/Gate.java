@@ -13,15 +13,21 @@ import java.nio.charset.StandardCharsets;
  */
 public final class Gate extends HttpFilter {
   private final transient Readiness readiness;
+  private final transient Browsers browsers;
 
-  public Gate(Readiness readiness) {
+  public Gate(Readiness readiness, Browsers browsers) {
     this.readiness = readiness;
+    this.browsers = browsers;
   }
 
   @Override
   protected void doFilter(HttpServletRequest request, HttpServletResponse response, FilterChain chain) throws IOException, jakarta.servlet.ServletException {
     response.setHeader("X-Content-Type-Options", "nosniff");
     String path = HttpEntry.path(request);
+    String policy = Browsers.policy(path);
+    if (policy != null) {
+      response.setHeader("Content-Security-Policy", policy);
+    }
     if (path.startsWith("/health/")) {
       if (path.equals("/health/liveness") || path.equals("/health/liveliness")) {
         say(response, 200, "{\"status\":\"up\"}");
@@ -41,6 +47,13 @@ public final class Gate extends HttpFilter {
       var error = Json.object();
       error.putObject("error").put("message", "the gateway is " + readiness.state() + "; try again in 2 s").put("type", "service_unavailable_error").putNull("param").put("code", "not_ready");
       say(response, 503, Json.text(error));
+      return;
+    }
+    String refusal = browsers.refusal(request, path);
+    if (refusal != null) {
+      var error = Json.object();
+      error.putObject("error").put("message", refusal).put("type", "invalid_request_error").putNull("param").put("code", "browser_refused");
+      say(response, 403, Json.text(error));
       return;
     }
     chain.doFilter(request, response);

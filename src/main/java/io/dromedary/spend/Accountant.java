@@ -97,7 +97,7 @@ public final class Accountant {
     Model base = chat == null ? null : baseline.of(chat);
     Price basePrice = base == null ? null : base.price(request.receivedAt());
     Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost).minus(spared);
-    return new Bill(request.id(), caller.project(), caller.keyId(), caller.tags(), entry, request.asked().path("model").asText(request.model()), model, provider, decision == null ? "" : decision.tier(),
+    return new Bill(request.id(), caller.project(), caller.keyId(), request.tags(caller), entry, request.asked().path("model").asText(request.model()), model, provider, decision == null ? "" : decision.tier(),
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),

@@ -18,7 +18,13 @@ enum Cuboid {
   TAG(5, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.TAG, Dimension.PROVIDER, Dimension.MODEL)),
   USER(6, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.USER)),
   AGENT(7, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.AGENT, Dimension.PROVIDER, Dimension.MODEL)),
-  HOUR(8, 3_600_000L, EnumSet.of(Dimension.PROJECT));
+  HOUR(8, 3_600_000L, EnumSet.of(Dimension.PROJECT)),
+  /** Of attempts on provisioned capacity: how many, and as their cost what they would have cost at the list price. */
+  CAPACITY_HOUR(9, 3_600_000L, EnumSet.of(Dimension.PROJECT, Dimension.MODEL)),
+  CAPACITY(10, 86_400_000L, EnumSet.of(Dimension.PROJECT, Dimension.MODEL));
+
+  /** Those that every request counts in. */
+  static final List<Cuboid> OF_REQUESTS = List.of(CORE_HOUR, CORE, TOPIC, KEY, TAG, USER, AGENT, HOUR);
 
   /** The smaller before the larger. */
   private static final List<Cuboid> DAYS = List.of(CORE, AGENT, KEY, TAG, TOPIC, USER);

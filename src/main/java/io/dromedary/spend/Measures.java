@@ -86,6 +86,16 @@ final class Measures {
     return one;
   }
 
+  /** One call on provisioned capacity. */
+  static Measures ofCapacity(long listNanos, long seq) {
+    Measures one = new Measures();
+    one.values[0] = 1;
+    one.values[8] = listNanos;
+    one.minSeq = seq;
+    one.maxSeq = seq;
+    return one;
+  }
+
   /** Sums that the store has made: {@link #SUMS} from that column on. */
   static Measures ofSums(ResultSet row, int column) throws SQLException {
     Measures sums = new Measures();
@@ -99,6 +109,11 @@ final class Measures {
       }
     }
     return sums;
+  }
+
+  /** The latency class of one request. */
+  int slowness() {
+    return slowness(values[11]);
   }
 
   private static int slowness(long micros) {
@@ -117,7 +132,7 @@ final class Measures {
     maxSeq = Math.max(maxSeq, other.maxSeq);
   }
 
-  private static long plus(long a, long b) {
+  static long plus(long a, long b) {
     long sum = a + b;
     return ((a ^ sum) & (b ^ sum)) < 0 ? a < 0 ? Long.MIN_VALUE : Long.MAX_VALUE : sum;
   }

@@ -12,6 +12,8 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.temporal.ChronoField;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -33,9 +35,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Rollups {
   private static final Logger LOG = System.getLogger(Rollups.class.getName());
-  private static final int BATCH = 20_000;
+  private static final int BATCH = Columns.PIECE;
   private static final int PAGE = 10_000;
-  private static final int MAX_ROWS = 200_000;
+  static final int MAX_ROWS = 200_000;
+  /** So many sums the store adds up quickly; where there are more, columns are quicker, if they hold no more than so many requests. */
+  private static final int FEW_SUMS = 25_000;
+  static final long MOST_REQUESTS = 2_000_000;
   private static final long HOUR_MS = 3_600_000;
   private static final long DAY_MS = 86_400_000;
   /** Several nodes' clocks differ; a new node's first key may lie a little behind. */
@@ -75,21 +80,72 @@ public final class Rollups {
     void visit(long startMs, String[] dimensions, Measures measures);
   }
 
+  /** Which times are told apart. */
+  enum Time {
+    NONE(0), HOUR(HOUR_MS), DAY(DAY_MS), WEEK(DAY_MS), MONTH(DAY_MS);
+
+    /** No time has a number that high. */
+    static final long MOST = 1L << 22;
+    /** What the sums are by that tell these times apart, 0 for all. */
+    final long unitMs;
+
+    Time(long unitMs) {
+      this.unitMs = unitMs;
+    }
+
+    /** Equal for two moments that are not told apart. */
+    long number(long ms) {
+      long number = switch (this) {
+        case NONE -> 0;
+        case HOUR, DAY -> Math.floorDiv(ms, unitMs);
+        // 1970 began on a Thursday
+        case WEEK -> Math.floorDiv(Math.floorDiv(ms, DAY_MS) + 3, 7);
+        case MONTH -> LocalDate.ofEpochDay(Math.floorDiv(ms, DAY_MS)).getLong(ChronoField.PROLEPTIC_MONTH) - 1_970 * 12;
+      };
+      return Math.max(0, Math.min(MOST - 1, number));
+    }
+
+    /** A moment that is not told apart from this one, the same for all of them. */
+    long floor(long ms) {
+      return switch (this) {
+        case NONE -> 0;
+        case HOUR, DAY -> Rollups.floor(ms, unitMs);
+        case WEEK -> (number(ms) * 7 - 3) * DAY_MS;
+        case MONTH -> LocalDate.ofEpochDay(Math.floorDiv(ms, DAY_MS)).withDayOfMonth(1).toEpochDay() * DAY_MS;
+      };
+    }
+  }
+
   /**
    * What to read.
    *
    * @param toMs exclusive; {@link Long#MAX_VALUE} for no end
    * @param dimensions those to tell apart
-   * @param unitMs 3,600,000 to tell hours apart, 86,400,000 for days, 0 for no times
+   * @param time the times to tell apart
    * @param only the values of those dimensions that count
+   * @param mostGroups so many may be told apart
+   * @param mostRequests so many may be looked at one by one
    */
-  record Scan(long fromMs, long toMs, Set<Dimension> dimensions, long unitMs, Map<Dimension, String> only) {
+  record Scan(long fromMs, long toMs, Set<Dimension> dimensions, Time time, Map<Dimension, String> only, int mostGroups, long mostRequests) {
+    Scan(long fromMs, long toMs, Set<Dimension> dimensions, Time time, Map<Dimension, String> only) {
+      this(fromMs, toMs, dimensions, time, only, MAX_ROWS, MOST_REQUESTS);
+    }
+
+    Scan between(long fromMs, long toMs) {
+      return new Scan(fromMs, toMs, dimensions, time, only, mostGroups, mostRequests);
+    }
+
     Set<Dimension> needed() {
       Set<Dimension> needed = EnumSet.noneOf(Dimension.class);
       needed.addAll(dimensions);
       needed.addAll(only.keySet());
       return needed;
     }
+  }
+
+  /** Reads what no sums are kept for. */
+  private interface Rest {
+    void read(Scan scan, Visitor visitor) throws SQLException;
   }
 
   private record State(long folded, long version) {}
@@ -155,8 +211,15 @@ public final class Rollups {
           connection.rollback();
           return 0;
         }
+        long mark = rows == BATCH ? last + 1 : until;
+        capacity(connection, state.folded, mark, Set.of(), (startMs, dimensions, measures) -> {
+          for (Cuboid cuboid : List.of(Cuboid.CAPACITY, Cuboid.CAPACITY_HOUR)) {
+            sums.computeIfAbsent(new Key(cuboid, floor(startMs, cuboid.unitMs), List.of(dimensions)), key -> new Measures()).add(measures);
+          }
+        });
         write(connection, sums);
-        mark(connection, new State(rows == BATCH ? last + 1 : until, state.version + 1));
+        Columns.append(connection, state.folded, mark, rows, state.version + 1, rows(connection));
+        mark(connection, new State(mark, state.version + 1));
         connection.commit();
         return rows;
       } catch (SQLException | RuntimeException e) {
@@ -181,16 +244,57 @@ public final class Rollups {
   private static void add(ResultSet row, Map<Key, Measures> sums) throws SQLException {
     long receivedMs = row.getLong(2);
     Measures one = Measures.ofLedger(row, MEASURE, row.getLong(1));
-    String[] dimensions = new String[Dimension.values().length];
-    for (int i = 0; i < dimensions.length; i++) {
-      dimensions[i] = row.getString(DIMENSION + i);
-    }
-    for (Cuboid cuboid : Cuboid.values()) {
+    String[] dimensions = dimensions(row);
+    for (Cuboid cuboid : Cuboid.OF_REQUESTS) {
       String[] kept = new String[dimensions.length];
       for (Dimension dimension : Dimension.values()) {
         kept[dimension.ordinal()] = cuboid.dimensions.contains(dimension) ? dimensions[dimension.ordinal()] : "";
       }
       sums.computeIfAbsent(new Key(cuboid, floor(receivedMs, cuboid.unitMs), List.of(kept)), key -> new Measures()).add(one);
+    }
+  }
+
+  private static String[] dimensions(ResultSet row) throws SQLException {
+    String[] dimensions = new String[Dimension.values().length];
+    for (int i = 0; i < dimensions.length; i++) {
+      dimensions[i] = row.getString(DIMENSION + i);
+    }
+    return dimensions;
+  }
+
+  private static Columns.Ledger rows(Connection connection) {
+    return (fromSeq, untilSeq, into) -> {
+      try (PreparedStatement select = connection.prepareStatement(LEDGER + " ORDER BY seq")) {
+        select.setLong(1, fromSeq);
+        select.setLong(2, untilSeq);
+        try (ResultSet row = select.executeQuery()) {
+          while (row.next()) {
+            into.add(row.getLong(2), dimensions(row), Measures.ofLedger(row, MEASURE, row.getLong(1)));
+          }
+        }
+      }
+    };
+  }
+
+  /** Calls on provisioned capacity with these keys, by the project's and the model's name. */
+  private static void capacity(Connection connection, long fromSeq, long untilSeq, Set<String> projects, Visitor visitor) throws SQLException {
+    if (fromSeq >= untilSeq) {
+      return;
+    }
+    try (PreparedStatement select = connection.prepareStatement("SELECT seq, project, model, list_nanos FROM dromedary_attempts WHERE seq >= ? AND seq < ? AND list_nanos IS NOT NULL")) {
+      select.setLong(1, fromSeq);
+      select.setLong(2, untilSeq);
+      try (ResultSet row = select.executeQuery()) {
+        while (row.next()) {
+          String[] values = new String[Dimension.values().length];
+          Arrays.fill(values, "");
+          values[Dimension.PROJECT.ordinal()] = row.getString(2);
+          values[Dimension.MODEL.ordinal()] = row.getString(3);
+          if (projects.isEmpty() || projects.contains(row.getString(2))) {
+            visitor.visit(Sequence.millis(row.getLong(1)), values, Measures.ofCapacity(row.getLong(4), row.getLong(1)));
+          }
+        }
+      }
     }
   }
 
@@ -280,9 +384,9 @@ public final class Rollups {
           update.executeUpdate();
         }
         Measures ledger = new Measures();
-        ledger(connection, new Scan(day, day + DAY_MS, Set.of(), 0, Map.of()), Sequence.at(day - DAY_MS), Math.min(state.folded, Sequence.at(day + 3 * DAY_MS)), (start, dimensions, measures) -> ledger.add(measures));
+        ledger(connection, new Scan(day, day + DAY_MS, Set.of(), Time.NONE, Map.of()), Sequence.at(day - DAY_MS), Math.min(state.folded, Sequence.at(day + 3 * DAY_MS)), (start, dimensions, measures) -> ledger.add(measures));
         Measures sums = new Measures();
-        sums(connection, Cuboid.CORE, day, day + DAY_MS, new Scan(day, day + DAY_MS, Set.of(), 0, Map.of()), (start, dimensions, measures) -> sums.add(measures));
+        sums(connection, Cuboid.CORE, day, day + DAY_MS, new Scan(day, day + DAY_MS, Set.of(), Time.NONE, Map.of()), (start, dimensions, measures) -> sums.add(measures));
         boolean wrong = ledger.requests() != sums.requests() || ledger.cost() != sums.cost() || ledger.saved() != sums.saved();
         if (wrong) {
           LOG.log(Level.WARNING, "the sums of " + Instant.ofEpochMilli(day) + " were " + sums.requests() + " requests where the ledger has " + ledger.requests() + "; they are made anew");
@@ -326,7 +430,13 @@ public final class Rollups {
         }
       }
     }
+    capacity(connection, Sequence.at(day), Math.min(state.folded, Sequence.at(day + DAY_MS)), Set.of(), (startMs, dimensions, measures) -> {
+      for (Cuboid cuboid : List.of(Cuboid.CAPACITY, Cuboid.CAPACITY_HOUR)) {
+        sums.computeIfAbsent(new Key(cuboid, floor(startMs, cuboid.unitMs), List.of(dimensions)), key -> new Measures()).add(measures);
+      }
+    });
     write(connection, sums);
+    Columns.renew(connection, Sequence.at(day - DAY_MS), until, state.version + 1, rows(connection));
     mark(connection, new State(state.folded, state.version + 1));
   }
 
@@ -368,6 +478,9 @@ public final class Rollups {
             delete.executeUpdate();
           }
           write(connection, sums);
+        }
+        int pieces = Columns.forget(connection, user, state.version + 1, rows(connection));
+        if (rows > 0 || pieces > 0) {
           mark(connection, new State(state.folded, state.version + 1));
         }
         connection.commit();
@@ -398,70 +511,92 @@ public final class Rollups {
   /** Collects what one reading finds, to be thrown away when a fold came in between. */
   private record Found(long startMs, String[] dimensions, Measures measures) {}
 
-  /** Reads sums where they can be had and the ledger where not; exact whenever it is asked. @throws TooMany if more than {@link #MAX_ROWS} sums would have to be looked at */
+  private interface Reading {
+    void of(long folded, Visitor visitor) throws SQLException;
+  }
+
+  /** Adds up, exact whenever it is asked: sums where they can be had, columns where not, and the ledger for what came in since the last fold. @throws TooMany if that are more groups or requests than the scan allows */
   void scan(Connection connection, Scan scan, Visitor visitor) throws SQLException {
-    List<Found> found = List.of();
-    for (int tries = 0; tries < 3; tries++) {
-      found = new ArrayList<>();
-      State before = state(connection, false);
-      read(connection, scan, before.folded, found);
-      // all reads were between two looks at one version: no fold came in between
-      if (state(connection, false).version == before.version) {
-        found.forEach(each -> visitor.visit(each.startMs, each.dimensions, each.measures));
-        return;
+    consistently(connection, (folded, found) -> {
+      List<Cuboid> levels = new ArrayList<>(2);
+      Cuboid byDay = scan.time == Time.HOUR ? null : Cuboid.byDay(scan.needed());
+      if (byDay != null) {
+        levels.add(byDay);
       }
+      Cuboid byHour = Cuboid.byHour(scan.needed());
+      if (byHour != null) {
+        levels.add(byHour);
+      }
+      if (!levels.isEmpty() && many(connection, levels.get(0), scan) && Columns.requests(connection, scan.fromMs, scan.toMs) <= MOST_REQUESTS) {
+        levels.clear();
+      }
+      piece(connection, scan, scan.fromMs, scan.toMs, levels, (rest, into) -> Columns.read(connection, rest, into), found);
+      ledger(connection, scan, folded, Long.MAX_VALUE, found);
+    }, visitor);
+  }
+
+  /** Calls on provisioned capacity by model: how many, and as their cost what they would have cost at the list price. @param project null for all */
+  Map<String, Measures> capacity(Connection connection, long fromMs, long toMs, @Nullable String project) throws SQLException {
+    Map<String, Measures> models = new HashMap<>();
+    Set<String> projects = project == null ? Set.of() : Set.of(project);
+    Scan scan = new Scan(fromMs, toMs, EnumSet.of(Dimension.MODEL), Time.NONE, project == null ? Map.of() : Map.of(Dimension.PROJECT, project));
+    consistently(connection, (folded, found) -> {
+      piece(connection, scan, fromMs, toMs, List.of(Cuboid.CAPACITY, Cuboid.CAPACITY_HOUR),
+          (rest, into) -> capacity(connection, Sequence.at(rest.fromMs), Math.min(folded, Sequence.at(rest.toMs)), projects, into), found);
+      capacity(connection, Math.max(folded, Sequence.at(fromMs)), Sequence.at(toMs), projects, found);
+    }, (startMs, dimensions, measures) -> models.computeIfAbsent(dimensions[Dimension.MODEL.ordinal()], model -> new Measures()).add(measures));
+    return models;
+  }
+
+  private static void consistently(Connection connection, Reading reading, Visitor visitor) throws SQLException {
+    List<Found> found = new ArrayList<>();
+    Visitor collect = (start, dimensions, measures) -> {
+      found.add(new Found(start, dimensions, measures));
+      if (found.size() > MAX_ROWS) {
+        throw TooMany.groups(MAX_ROWS);
+      }
+    };
+    boolean consistent = false;
+    for (int tries = 0; tries < 3 && !consistent; tries++) {
+      found.clear();
+      State before = state(connection, false);
+      reading.of(before.folded, collect);
+      // all reads were between two looks at one version: no fold came in between
+      consistent = state(connection, false).version == before.version;
     }
-    // a long ledger is being summed up for the first time: it waits for us
-    connection.setAutoCommit(false);
-    try {
-      found = new ArrayList<>();
-      read(connection, scan, state(connection, true).folded, found);
-    } finally {
-      connection.rollback();
-      connection.setAutoCommit(true);
+    if (!consistent) {
+      // a long ledger is being summed up for the first time: it waits for us
+      connection.setAutoCommit(false);
+      try {
+        found.clear();
+        reading.of(state(connection, true).folded, collect);
+      } finally {
+        connection.rollback();
+        connection.setAutoCommit(true);
+      }
     }
     found.forEach(each -> visitor.visit(each.startMs, each.dimensions, each.measures));
   }
 
-  private static void read(Connection connection, Scan scan, long folded, List<Found> found) throws SQLException {
-    Visitor collect = (start, dimensions, measures) -> {
-      found.add(new Found(start, dimensions, measures));
-      if (found.size() > MAX_ROWS) {
-        throw new TooMany();
+  private static boolean many(Connection connection, Cuboid cuboid, Scan scan) throws SQLException {
+    try (PreparedStatement select = connection.prepareStatement("SELECT COUNT(*) FROM (SELECT starts FROM dromedary_rollups WHERE kind = ? AND starts >= ? AND starts < ? LIMIT " + (FEW_SUMS + 1) + ") found")) {
+      select.setInt(1, cuboid.kind);
+      select.setLong(2, scan.fromMs);
+      select.setLong(3, scan.toMs);
+      try (ResultSet row = select.executeQuery()) {
+        row.next();
+        return row.getInt(1) > FEW_SUMS;
       }
-    };
-    Set<Dimension> needed = scan.needed();
-    List<Cuboid> levels = new ArrayList<>(2);
-    Cuboid byDay = scan.unitMs == HOUR_MS ? null : Cuboid.byDay(needed);
-    if (byDay != null) {
-      levels.add(byDay);
     }
-    Cuboid byHour = Cuboid.byHour(needed);
-    if (byHour != null) {
-      levels.add(byHour);
-    }
-    piece(connection, scan, scan.fromMs, scan.toMs, levels, folded, collect);
-    ledger(connection, scan, folded, Long.MAX_VALUE, collect);
   }
 
-  /** A span as whole days of sums, then whole hours of them, then the ledger's own rows, as far as they are folded. */
-  private static void piece(Connection connection, Scan scan, long fromMs, long toMs, List<Cuboid> levels, long folded, Visitor visitor) throws SQLException {
+  /** A span as whole days of sums, then whole hours of them, then what no sums are kept for. */
+  private static void piece(Connection connection, Scan scan, long fromMs, long toMs, List<Cuboid> levels, Rest rest, Visitor visitor) throws SQLException {
     if (fromMs >= toMs) {
       return;
     }
     if (levels.isEmpty()) {
-      try (PreparedStatement select = connection.prepareStatement("SELECT MIN(min_seq), MAX(max_seq) FROM dromedary_rollups WHERE kind = ? AND starts >= ? AND starts < ?")) {
-        select.setInt(1, Cuboid.HOUR.kind);
-        select.setLong(2, floor(fromMs, HOUR_MS));
-        select.setLong(3, toMs);
-        try (ResultSet row = select.executeQuery()) {
-          row.next();
-          long low = row.getLong(1);
-          if (!row.wasNull()) {
-            ledger(connection, new Scan(fromMs, toMs, scan.dimensions, scan.unitMs, scan.only), low, Math.min(folded, row.getLong(2) + 1), visitor);
-          }
-        }
-      }
+      rest.read(scan.between(fromMs, toMs), visitor);
       return;
     }
     Cuboid level = levels.get(0);
@@ -469,17 +604,17 @@ public final class Rollups {
     long first = floor(fromMs + level.unitMs - 1, level.unitMs);
     long end = toMs == Long.MAX_VALUE ? toMs : floor(toMs, level.unitMs);
     if (first >= end) {
-      piece(connection, scan, fromMs, toMs, finer, folded, visitor);
+      piece(connection, scan, fromMs, toMs, finer, rest, visitor);
       return;
     }
-    piece(connection, scan, fromMs, first, finer, folded, visitor);
+    piece(connection, scan, fromMs, first, finer, rest, visitor);
     sums(connection, level, first, end, scan, visitor);
-    piece(connection, scan, end, toMs, finer, folded, visitor);
+    piece(connection, scan, end, toMs, finer, rest, visitor);
   }
 
   private static void sums(Connection connection, Cuboid cuboid, long fromMs, long toMs, Scan scan, Visitor visitor) throws SQLException {
     List<String> by = new ArrayList<>();
-    if (scan.unitMs > 0) {
+    if (scan.time != Time.NONE) {
       by.add("starts");
     }
     List<Dimension> dimensions = List.copyOf(scan.dimensions);
@@ -511,11 +646,11 @@ public final class Rollups {
             String[] values = new String[Dimension.values().length];
             Arrays.fill(values, "");
             for (int i = 0; i < dimensions.size(); i++) {
-              values[dimensions.get(i).ordinal()] = row.getString(i + 1 + (scan.unitMs > 0 ? 1 : 0));
+              values[dimensions.get(i).ordinal()] = row.getString(i + 1 + (scan.time != Time.NONE ? 1 : 0));
             }
             String tag = scan.only.get(Dimension.TAG);
             if (tag == null || tagged(row.getString(Dimension.TAG.column), tag)) {
-              visitor.visit(scan.unitMs > 0 ? row.getLong(1) : 0, values, measures);
+              visitor.visit(scan.time != Time.NONE ? row.getLong(1) : 0, values, measures);
             }
           }
         }
@@ -566,7 +701,7 @@ public final class Rollups {
 
   private static List<String> key(ResultSet row, Scan scan) throws SQLException {
     List<String> key = new ArrayList<>(scan.dimensions.size() + 1);
-    key.add(scan.unitMs == 0 ? "0" : Long.toString(floor(row.getLong(2), scan.unitMs)));
+    key.add(Long.toString(scan.time.floor(row.getLong(2))));
     for (Dimension dimension : scan.dimensions) {
       key.add(row.getString(DIMENSION + dimension.ordinal()));
     }
@@ -575,12 +710,16 @@ public final class Rollups {
 
   private static boolean counts(ResultSet row, Map<Dimension, String> only) throws SQLException {
     for (Map.Entry<Dimension, String> one : only.entrySet()) {
-      String value = row.getString(DIMENSION + one.getKey().ordinal());
-      if (one.getKey() == Dimension.TAG ? !tagged(value, one.getValue()) : !value.equals(one.getValue())) {
+      if (!counts(one.getKey(), row.getString(DIMENSION + one.getKey().ordinal()), one.getValue())) {
         return false;
       }
     }
     return true;
+  }
+
+  /** Does a request of that value count where only those of the wanted one do? */
+  static boolean counts(Dimension dimension, String value, String wanted) {
+    return dimension == Dimension.TAG ? tagged(value, wanted) : value.equals(wanted);
   }
 
   private static boolean tagged(String tags, String tag) {
@@ -591,10 +730,18 @@ public final class Rollups {
     return Math.floorDiv(ms, unitMs) * unitMs;
   }
 
-  /** More sums than a report may look at. */
+  /** More than a report may look at. */
   static final class TooMany extends RuntimeException {
-    TooMany() {
-      super("more than " + MAX_ROWS + " sums", null, false, false);
+    private TooMany(String what) {
+      super(what, null, false, false);
+    }
+
+    static TooMany groups(int most) {
+      return new TooMany("more than " + most + " groups");
+    }
+
+    static TooMany requests(long most) {
+      return new TooMany("no sums are kept that tell these groups apart, and more than " + most + " requests would have to be looked at one by one");
     }
   }
 }

@@ -53,6 +53,11 @@ final class Sequence {
     return Math.max(0, epochMs - START_MS) << 23;
   }
 
+  /** The moment of a key. */
+  static long millis(long seq) {
+    return (seq >>> 23) + START_MS;
+  }
+
   /** The key of the request that the attempt's key belongs to. */
   static long request(long seq) {
     return seq & ~(long) MAX_ATTEMPT;

@@ -3,19 +3,23 @@ package io.dromedary.spend;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Problem;
 import java.time.Clock;
+import java.time.DayOfWeek;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.OffsetDateTime;
+import java.time.Period;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
+import java.time.temporal.TemporalAdjusters;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,6 +84,27 @@ record UsageQuery(Instant from, Instant to, boolean open, List<String> by, Map<D
 
   static @Nullable Dimension dimension(String group) {
     return TIMES.contains(group) ? null : group.equals("tags") ? Dimension.TAG : Dimension.valueOf(group.toUpperCase(java.util.Locale.ROOT));
+  }
+
+  /** The times that groups tell apart: of several the finer one; of week and month, neither of which is part of the other, days. */
+  static Rollups.Time time(List<String> by) {
+    if (by.contains("hour")) {
+      return Rollups.Time.HOUR;
+    }
+    if (by.contains("day") || by.contains("week") && by.contains("month")) {
+      return Rollups.Time.DAY;
+    }
+    return by.contains("week") ? Rollups.Time.WEEK : by.contains("month") ? Rollups.Time.MONTH : Rollups.Time.NONE;
+  }
+
+  /** The ends of the parts that can be told one after the other, since no group is in two of them; the last is {@link #to}. */
+  Iterable<Instant> steps() {
+    boolean none = time(by) == Rollups.Time.NONE;
+    // an hour's lines are few: those of a day go together
+    Period step = by.contains("month") ? Period.ofMonths(1) : by.contains("week") ? Period.ofWeeks(1) : Period.ofDays(1);
+    LocalDate day = LocalDate.ofInstant(from, ZoneOffset.UTC);
+    LocalDate begun = by.contains("month") ? day.withDayOfMonth(1) : by.contains("week") ? day.with(TemporalAdjusters.previousOrSame(DayOfWeek.MONDAY)) : day;
+    return () -> Stream.concat(none ? Stream.of() : Stream.iterate(begun.plus(step), next -> next.plus(step)).map(next -> next.atStartOfDay(ZoneOffset.UTC).toInstant()).takeWhile(end -> end.isBefore(to)), Stream.of(to)).iterator();
   }
 
   private static @Nullable String text(Map<String, String> query, String name) {

@@ -7,11 +7,11 @@ import io.dromedary.chat.Caller;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usd;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
@@ -23,7 +23,7 @@ import java.time.temporal.IsoFields;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,7 +38,6 @@ import org.jspecify.annotations.Nullable;
 public final class UsageReports {
   static final int MAX_GROUPS = 10_000;
   private static final int MAX_LINES = 100_000;
-  private static final long HOUR_MS = 3_600_000;
   private static final long DAY_MS = 86_400_000;
   private static final Set<String> USAGE_WORDS = Set.of("from", "to", "period_days", "group_by", "compare", "projection", "format");
   private static final Set<String> SAVINGS_WORDS = Set.of("from", "to", "period_days", "group_by");
@@ -78,14 +77,14 @@ public final class UsageReports {
     try (Connection connection = store.dataSource().getConnection()) {
       return page.of(connection);
     } catch (Rollups.TooMany e) {
-      throw tooMany(MAX_GROUPS);
+      throw tooMany(String.valueOf(e.getMessage()));
     } catch (SQLException e) {
       throw new Problem(503, "service_unavailable_error", "the ledger cannot be read just now; try again shortly").code("ledger_unavailable").retryAfter(Duration.ofSeconds(2));
     }
   }
 
-  private static Problem tooMany(int most) {
-    return Problem.badField("group_by", "more than " + most + " groups: choose a shorter time, fewer `group_by`, or one value by " + String.join("=, ", UsageQuery.FILTERS) + "=");
+  private static Problem tooMany(String what) {
+    return Problem.badField("group_by", what + ": choose a shorter time, fewer `group_by`, or one value by " + String.join("=, ", UsageQuery.FILTERS) + "=");
   }
 
   /**
@@ -132,24 +131,59 @@ public final class UsageReports {
     });
   }
 
-  /** The same as lines, for a spreadsheet. Without {@code group_by} by all that costs are allocated to. @throws Problem 400 naming the parameter that is wrong and what is allowed */
-  public String csv(Map<String, String> query, Caller caller) {
+  /** Lines for a spreadsheet, made as they are written. */
+  public interface Lines {
+    /** Writes them all, once. @throws IOException when the reader left, or the ledger can no longer be read: what was written is not all then */
+    void write(OutputStream out) throws IOException;
+  }
+
+  /**
+   * The same as lines, for a spreadsheet; without {@code group_by} by all that costs are allocated to. In the order of time: where times are told apart, one after the other is read and written, so that a year needs no more memory
+   * than a day.
+   *
+   * @throws Problem 400 naming the parameter that is wrong and what is allowed
+   */
+  public Lines lines(Map<String, String> query, Caller caller) {
     UsageQuery asked = UsageQuery.of(query, EXPORT_WORDS, EXPORT, caller, clock);
-    return read(connection -> {
-      Groups groups = groups(connection, asked, asked.from(), asked.open() ? null : asked.to(), asked.by(), caller, MAX_LINES);
-      Csv csv = new Csv();
+    Iterator<Instant> ends = asked.steps().iterator();
+    Instant first = ends.next();
+    // read before the first byte goes out, so that what is wrong can still be told
+    Groups begun = lines(asked, asked.from(), first, !ends.hasNext(), caller);
+    return out -> {
+      Csv csv = new Csv(out);
       asked.by().forEach(csv::text);
       for (String name : List.of("requests", "succeeded", "cached_requests", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "cache_saved_usd", "routing_saved_usd")) {
         csv.text(name);
       }
       csv.end();
-      groups.groups.forEach((key, sums) -> {
-        key.forEach(csv::text);
-        csv.number(sums.requests()).number(sums.succeeded()).number(sums.hits()).number(sums.input()).number(sums.cacheRead()).number(sums.cacheWrite()).number(sums.output()).number(sums.reasoning())
-            .number(Usd.ofNanos(sums.cost())).number(Usd.ofNanos(sums.cacheSaved())).number(Usd.ofNanos(sums.routingSaved())).end();
-      });
-      return csv.toString();
-    });
+      write(csv, begun);
+      for (Instant from = first; ends.hasNext();) {
+        Instant to = ends.next();
+        Groups groups;
+        try {
+          groups = lines(asked, from, to, !ends.hasNext(), caller);
+        } catch (Problem problem) {
+          throw new IOException("the export ends before its time: " + problem.getMessage(), problem);
+        }
+        write(csv, groups);
+        from = to;
+      }
+      csv.flush();
+    };
+  }
+
+  private Groups lines(UsageQuery asked, Instant from, Instant to, boolean last, Caller caller) {
+    return read(connection -> groups(connection, asked, from, last && asked.open() ? null : to, asked.by(), caller, MAX_LINES));
+  }
+
+  private static void write(Csv csv, Groups groups) throws IOException {
+    for (Map.Entry<List<String>, Measures> group : groups.groups.entrySet()) {
+      Measures sums = group.getValue();
+      group.getKey().forEach(csv::text);
+      csv.number(sums.requests()).number(sums.succeeded()).number(sums.hits()).number(sums.input()).number(sums.cacheRead()).number(sums.cacheWrite()).number(sums.output()).number(sums.reasoning())
+          .number(Usd.ofNanos(sums.cost())).number(Usd.ofNanos(sums.cacheSaved())).number(Usd.ofNanos(sums.routingSaved())).end();
+    }
+    groups.groups.clear();
   }
 
   /**
@@ -169,7 +203,7 @@ public final class UsageReports {
       long routing = 0;
       ArrayNode baselines = Json.array();
       Map<String, Measures> against = new TreeMap<>();
-      scan(connection, asked, asked.from(), asked.open() ? null : asked.to(), EnumSet.of(Dimension.BASELINE), 0, caller,
+      scan(connection, asked, asked.from(), asked.open() ? null : asked.to(), EnumSet.of(Dimension.BASELINE), Rollups.Time.NONE, MAX_GROUPS, caller,
           (start, dimensions, sums) -> against.computeIfAbsent(dimensions[Dimension.BASELINE.ordinal()], key -> new Measures()).add(sums));
       for (Map.Entry<String, Measures> baseline : against.entrySet()) {
         Measures sums = baseline.getValue();
@@ -218,34 +252,20 @@ public final class UsageReports {
       json.put("counterfactual", "no provisioned capacity is configured");
       return 0;
     }
-    Map<String, Long> calls = new LinkedHashMap<>();
-    Map<String, Long> spared = new LinkedHashMap<>();
-    try (PreparedStatement select = connection.prepareStatement("SELECT model, COUNT(*), SUM(list_nanos) FROM dromedary_attempts WHERE seq >= ? AND seq < ? AND list_nanos IS NOT NULL"
-        + (caller.admin() ? "" : " AND project = ?") + " GROUP BY model")) {
-      select.setLong(1, Sequence.at(from.toEpochMilli()));
-      select.setLong(2, Sequence.at(to.toEpochMilli()));
-      if (!caller.admin()) {
-        select.setString(3, caller.project());
-      }
-      try (ResultSet row = select.executeQuery()) {
-        while (row.next()) {
-          calls.put(row.getString(1), row.getLong(2));
-          spared.put(row.getString(1), row.getBigDecimal(3).longValueExact());
-        }
-      }
-    }
+    Map<String, Measures> calls = rollups.capacity(connection, from.toEpochMilli(), to.toEpochMilli(), caller.admin() ? null : caller.project());
     long list = 0;
     long paid = 0;
     ArrayNode models = Json.array();
     for (Map.Entry<String, Usd> commitment : costs.entrySet()) {
       String model = commitment.getKey();
-      ObjectNode node = models.addObject().put("model", model).put("calls", calls.getOrDefault(model, 0L));
-      list = Math.addExact(list, spared.getOrDefault(model, 0L));
+      Measures sums = calls.getOrDefault(model, new Measures());
+      ObjectNode node = models.addObject().put("model", model).put("calls", sums.requests());
+      list = Math.addExact(list, sums.cost());
       paid = Math.addExact(paid, commitment.getValue().nanos());
-      money(node, "list_cost", spared.getOrDefault(model, 0L));
+      money(node, "list_cost", sums.cost());
       if (caller.admin()) {
         money(node, "commitment", commitment.getValue().nanos());
-        money(node, "saved", spared.getOrDefault(model, 0L) - commitment.getValue().nanos());
+        money(node, "saved", sums.cost() - commitment.getValue().nanos());
       }
     }
     money(json, "list_cost", list);
@@ -292,17 +312,14 @@ public final class UsageReports {
   private Groups groups(Connection connection, UsageQuery asked, Instant from, @Nullable Instant to, List<String> by, Caller caller, int most) throws SQLException {
     Groups all = new Groups();
     Set<Dimension> dimensions = EnumSet.noneOf(Dimension.class);
-    long unit = 0;
     for (String group : by) {
       Dimension dimension = UsageQuery.dimension(group);
       if (dimension != null) {
         dimensions.add(dimension);
-      } else {
-        unit = group.equals("hour") || unit == HOUR_MS ? HOUR_MS : DAY_MS;
       }
     }
     int tag = by.indexOf("tag");
-    scan(connection, asked, from, to, dimensions, unit, caller, (start, values, sums) -> {
+    scan(connection, asked, from, to, dimensions, UsageQuery.time(by), most, caller, (start, values, sums) -> {
       all.total.add(sums);
       List<String> key = new ArrayList<>(by.size());
       for (String group : by) {
@@ -323,13 +340,13 @@ public final class UsageReports {
         }
       }
       if (all.groups.size() > most) {
-        throw tooMany(most);
+        throw Rollups.TooMany.groups(most);
       }
     });
     return all;
   }
 
-  private void scan(Connection connection, UsageQuery asked, Instant from, @Nullable Instant to, Set<Dimension> dimensions, long unit, Caller caller, Rollups.Visitor visitor) throws SQLException {
+  private void scan(Connection connection, UsageQuery asked, Instant from, @Nullable Instant to, Set<Dimension> dimensions, Rollups.Time time, int most, Caller caller, Rollups.Visitor visitor) throws SQLException {
     Map<Dimension, String> only = new EnumMap<>(Dimension.class);
     asked.only().forEach((dimension, value) -> only.put(dimension, Rows.clip(value, 1_024)));
     if (!caller.admin()) {
@@ -339,7 +356,8 @@ public final class UsageReports {
         return;
       }
     }
-    rollups.scan(connection, new Rollups.Scan(from.toEpochMilli(), to == null ? Long.MAX_VALUE : to.toEpochMilli(), dimensions, unit, only), visitor);
+    rollups.scan(connection, new Rollups.Scan(from.toEpochMilli(), to == null ? Long.MAX_VALUE : to.toEpochMilli(), dimensions, time, only,
+        dimensions.contains(Dimension.TAG) ? Rollups.MAX_ROWS : most, most == MAX_LINES ? Long.MAX_VALUE : Rollups.MOST_REQUESTS), visitor);
   }
 
   private static String time(String group, long startMs) {
@@ -391,7 +409,7 @@ public final class UsageReports {
     LocalDate first = today.minusDays(Projection.MAX_DAYS);
     LocalDate since = month.atDay(1).isBefore(first) ? month.atDay(1) : first;
     Map<LocalDate, Long> costs = new TreeMap<>();
-    scan(connection, asked, since.atStartOfDay(ZoneOffset.UTC).toInstant(), null, Set.of(), DAY_MS, caller,
+    scan(connection, asked, since.atStartOfDay(ZoneOffset.UTC).toInstant(), null, Set.of(), Rollups.Time.DAY, MAX_GROUPS, caller,
         (start, dimensions, sums) -> costs.merge(LocalDate.ofInstant(Instant.ofEpochMilli(start), ZoneOffset.UTC), sums.cost(), Long::sum));
     long spent = 0;
     LocalDate oldest = today;

@@ -10,7 +10,7 @@ import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Upload;
 import io.dromedary.spend.Store;
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.dromedary.testing.Postgres;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -39,15 +39,13 @@ class BatchesOnPostgresTest {
   private static final int LINES = 40;
 
   @TempDir static Path dir;
-  private static EmbeddedPostgres postgres;
   private static Store first;
   private static Store second;
   private static int batches;
 
   @BeforeAll
   static void start() throws Exception {
-    postgres = EmbeddedPostgres.builder().start();
-    String url = "postgres://postgres:postgres@127.0.0.1:" + postgres.getPort() + "/postgres";
+    String url = Postgres.freshUrl();
     first = Store.open(dir.resolve("first"), url);
     second = Store.open(dir.resolve("second"), url);
   }
@@ -56,7 +54,6 @@ class BatchesOnPostgresTest {
   static void stop() throws Exception {
     first.close();
     second.close();
-    postgres.close();
   }
 
   private static BatchStore node(Store store, Clock clock) {

@@ -8,14 +8,12 @@ import io.dromedary.catalog.Price;
 import io.dromedary.catalog.Tariff;
 import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usd;
-import java.time.Clock;
 import java.time.Instant;
 import java.time.LocalDate;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -23,23 +21,41 @@ class CapacitiesTest {
   private static final Price LISTED = new Price("azure/gpt-4o@2026-01-01", LocalDate.of(2026, 1, 1), "test", new Price.Rates(2_500_000_000L, 10_000_000_000L, 0, 0), List.of());
   private static final Model MODEL = new Model("azure/gpt-4o", "azure", "gpt-4o", "chat", List.of(LISTED), 0, 0, Set.of(), 0.5, 1, Set.of(), List.of(), Map.of(), true);
 
-  private Instant now = Instant.parse("2026-11-27T12:00:10Z");
-  private final Clock clock = new Clock() {
-    @Override
-    public Instant instant() {
-      return now;
+  /** Counts requests and tokens; whether of this process or of all is not known here. */
+  private static final class Counted implements Count {
+    private final Commitment commitment;
+    private long requests;
+    private long tokens;
+
+    Counted(Commitment commitment) {
+      this.commitment = commitment;
     }
 
     @Override
-    public ZoneId getZone() {
-      return ZoneOffset.UTC;
+    public LongConsumer take(long tokensAtMost) {
+      if (!isFree() || commitment.tokensPerMinute() > 0 && tokens + tokensAtMost > commitment.tokensPerMinute()) {
+        return null;
+      }
+      requests++;
+      tokens += tokensAtMost;
+      return needed -> tokens += needed - tokensAtMost;
     }
 
     @Override
-    public Clock withZone(ZoneId zone) {
-      return this;
+    public boolean isFree() {
+      return commitment.requestsPerMinute() == 0 || requests < commitment.requestsPerMinute();
     }
-  };
+
+    @Override
+    public double utilisation() {
+      return (double) requests / commitment.requestsPerMinute();
+    }
+
+    @Override
+    public long secondsToNext() {
+      return 50;
+    }
+  }
 
   private static Commitment capacity(long requests, long tokens, boolean buysMore) {
     return new Commitment("azure/gpt-4o", Usd.of("12"), requests, tokens, buysMore, LocalDate.of(2026, 11, 27));
@@ -47,7 +63,7 @@ class CapacitiesTest {
 
   @Test
   void a_call_costs_nothing_while_capacity_is_free_and_the_list_price_beyond_it() {
-    Capacities capacities = new Capacities(List.of(capacity(2, 0, true)), clock);
+    Capacities capacities = new Capacities(List.of(capacity(2, 0, true)), Counted::new);
     for (int i = 0; i < 2; i++) {
       assertThat(capacities.marginal(MODEL, LISTED).base()).isEqualTo(Price.Rates.FREE);
       Tariff.Terms terms = capacities.take(MODEL, LISTED, 1_000);
@@ -58,16 +74,11 @@ class CapacitiesTest {
     assertThat(capacities.take(MODEL, LISTED, 1_000)).isEqualTo(new Tariff.Terms(LISTED, null, null));
     assertThat(capacities.states().get(0).utilisation()).isEqualTo(1);
     assertThat(capacities.states().get(0).spilled()).isEqualTo(1);
-    now = now.plusSeconds(60);
-    assertThat(capacities.take(MODEL, LISTED, 1_000).instead()).isSameAs(LISTED);
-    now = now.minusSeconds(60);
-    capacities.take(MODEL, LISTED, 1_000);
-    assertThat(capacities.marginal(MODEL, LISTED)).as("a clock that goes back gives nothing again").isSameAs(LISTED);
   }
 
   @Test
   void tokens_that_a_call_did_not_need_are_free_again_and_nothing_is_bought_unless_it_is_said() {
-    Capacities capacities = new Capacities(List.of(capacity(0, 10_000, false)), clock);
+    Capacities capacities = new Capacities(List.of(capacity(0, 10_000, false)), Counted::new);
     Tariff.Terms first = capacities.take(MODEL, LISTED, 9_000);
     assertThatThrownBy(() -> capacities.take(MODEL, LISTED, 1_001)).isInstanceOfSatisfying(Problem.class, p -> {
       assertThat(p.code()).isEqualTo("capacity_exceeded");

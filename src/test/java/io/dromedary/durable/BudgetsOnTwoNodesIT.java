@@ -8,7 +8,7 @@ import io.dromedary.chat.Json;
 import io.dromedary.chat.Usd;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.dromedary.testing.Postgres;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -33,8 +33,8 @@ class BudgetsOnTwoNodesIT {
 
   @Test
   void a_thousand_requests_to_two_processes_spend_one_budget_and_not_a_nano_dollar_more() throws Exception {
-    try (EmbeddedPostgres postgres = EmbeddedPostgres.builder().start(); FakeProvider openai = FakeProvider.openai()) {
-      Map<String, String> environment = Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "DATABASE_URL", "postgres://postgres:postgres@127.0.0.1:" + postgres.getPort() + "/postgres",
+    try (FakeProvider openai = FakeProvider.openai()) {
+      Map<String, String> environment = Map.of("OPENAI_API_KEY", "sk-test-0123456789abcdef", "OPENAI_BASE_URL", openai.url(), "DATABASE_URL", Postgres.freshUrl(),
           "DROMEDARY_LIMITS_INFLIGHT", "2000", "DROMEDARY_LIMITS_INFLIGHTPERPROJECT", "2000", "DROMEDARY_PROVIDERDEFAULTS_MAXCONCURRENT", "2000", "DROMEDARY_PROVIDERDEFAULTS_PERMITWAIT", "20s");
       try (AppProcess one = AppProcess.start(at(first), environment); AppProcess two = AppProcess.start(at(second), environment)) {
         openai.usage(20, 95);

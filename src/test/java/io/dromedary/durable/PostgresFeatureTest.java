@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.dromedary.testing.Postgres;
 import java.math.BigDecimal;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
 class PostgresFeatureTest {
   @Test
   void chat_stream_reports_and_idempotency_work_on_postgresql_and_over_a_restart() throws Exception {
-    try (EmbeddedPostgres postgres = EmbeddedPostgres.builder().start(); FakeProvider openai = FakeProvider.openai()) {
-      String url = "postgres://postgres:postgres@127.0.0.1:" + postgres.getPort() + "/postgres";
+    try (FakeProvider openai = FakeProvider.openai()) {
+      String url = Postgres.freshUrl();
       Gateway.Answer keyed;
       Gateway.Streamed stream;
       try (Gateway gateway = start(openai, url)) {

@@ -103,6 +103,30 @@ class ReportsFeatureTest {
   }
 
   @Test
+  @Tag("M9")
+  void a_requests_own_tags_are_counted_in_the_ledger_and_in_reports() {
+    Gateway.Answer answer = gateway.chat(Gateway.request("openai/gpt-4o-mini", "tagged"), "x-dromedary-project", "tags", "x-dromedary-tags", "lab, =1+1,," + "x".repeat(48));
+    assertThat(gateway.get("/v1/requests/" + answer.requestId(), "x-dromedary-project", "tags").json().path("tags").toString()).isEqualTo("[\"=1+1\",\"lab\",\"" + "x".repeat(48) + "\"]");
+    JsonNode usage = gateway.get("/v1/usage?group_by=tag&tag=lab", "x-dromedary-project", "tags").json();
+    assertThat(usage.path("data")).hasSize(1);
+    assertThat(usage.at("/data/0/cost_usd").asText()).isEqualTo(answer.header("x-dromedary-cost-usd"));
+    assertThat(gateway.get("/v1/costs/export?group_by=tag", "x-dromedary-project", "tags").text()).contains("\r\n'=1+1,1,").contains("\r\nlab,1,");
+  }
+
+  @Test
+  @Tag("X6")
+  void the_admin_token_reads_all_projects_and_is_audited_and_a_key_its_own() {
+    String id = gateway.chat(Gateway.request("openai/gpt-4o-mini", "of one"), "x-dromedary-project", "one").requestId();
+    gateway.chat(Gateway.request("openai/gpt-4o-mini", "of two"), "x-dromedary-project", "two");
+    assertThat(gateway.admin("/v1/usage?group_by=project").json().path("data").findValuesAsText("project")).contains("one", "two");
+    assertThat(gateway.admin("/v1/savings?group_by=project").json().path("data").findValuesAsText("project")).contains("one", "two");
+    assertThat(gateway.admin("/v1/costs/export?group_by=project").text()).contains("\r\none,1,", "\r\ntwo,1,");
+    assertThat(gateway.admin("/v1/requests/" + id).json().path("project").asText()).isEqualTo("one");
+    assertThat(gateway.get("/v1/usage?group_by=project", "x-dromedary-project", "two").json().path("data").findValuesAsText("project")).containsExactly("two");
+    assertThat(gateway.admin("/admin/audit").json().path("data").findValuesAsText("path")).contains("/v1/costs/export");
+  }
+
+  @Test
   void savings_are_told_with_their_counterfactual() {
     gateway.chat(Gateway.request("openai/gpt-4o-mini", "saved?"), "x-dromedary-project", "saver");
     Gateway.Answer hit = gateway.chat(Gateway.request("openai/gpt-4o-mini", "saved?"), "x-dromedary-project", "saver");

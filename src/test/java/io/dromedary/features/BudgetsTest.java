@@ -196,7 +196,7 @@ class BudgetsTest {
       sockets.add(socket);
       Gateway.write(socket, request(MINI, "gone " + i, i % 2 == 0 ? "{'stream':true}" : "{}").put("max_tokens", 1_000), as("gone"));
     }
-    await().atMost(Duration.ofSeconds(90)).until(() -> nanos(budget("gone").path("reserved_usd")) > 100 * 600_000L);
+    await().atMost(Duration.ofSeconds(90)).until(() -> openai.calls() == 500 && nanos(budget("gone").path("reserved_usd")) > 500 * 600_000L);
     for (Socket socket : sockets) {
       socket.close();
     }

@@ -24,7 +24,7 @@ class ProvisionedTest {
   private static final String MINI = "openai/gpt-4o-mini";
 
   private static Gateway.Setup setup(FakeProvider openai) {
-    return Gateway.with("openai", openai).set("dromedary.provisioned[0].model", LARGE).set("dromedary.provisioned[0].usd-per-hour", "0.01").set("dromedary.provisioned[0].tokens-per-minute", "1000000000000");
+    return Gateway.with("openai", openai).set("dromedary.provisioned[0].model", LARGE).set("dromedary.provisioned[0].usd-per-hour", "0.01").set("dromedary.provisioned[0].tokens-per-minute", "10000000000");
   }
 
   @Test

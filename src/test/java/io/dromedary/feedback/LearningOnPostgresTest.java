@@ -10,7 +10,7 @@ import io.dromedary.chat.Inbound;
 import io.dromedary.experiment.Experiments;
 import io.dromedary.experiment.FeatureFlags;
 import io.dromedary.spend.Store;
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.dromedary.testing.Postgres;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -34,14 +34,12 @@ class LearningOnPostgresTest {
   private static final Clock CLOCK = Clock.systemUTC();
 
   @TempDir static Path dir;
-  private static EmbeddedPostgres postgres;
   private static Store first;
   private static Store second;
 
   @BeforeAll
   static void start() throws Exception {
-    postgres = EmbeddedPostgres.builder().start();
-    String url = "postgres://postgres:postgres@127.0.0.1:" + postgres.getPort() + "/postgres";
+    String url = Postgres.freshUrl();
     first = Store.open(dir.resolve("first"), url);
     second = Store.open(dir.resolve("second"), url);
   }
@@ -50,7 +48,6 @@ class LearningOnPostgresTest {
   static void stop() throws Exception {
     first.close();
     second.close();
-    postgres.close();
   }
 
   /** What one gateway has of learning. */

@@ -222,6 +222,40 @@ class SharedLimitsTest {
   }
 
   @Test
+  @Tag("M12")
+  void capacity_that_was_bought_is_one_count_for_all_nodes() throws Exception {
+    Allowance one = node().allowance("azure/gpt-4o", 100, 10_000);
+    Allowance two = node().allowance("azure/gpt-4o", 100, 10_000);
+    AtomicInteger ids = new AtomicInteger();
+    ExecutorService callers = Executors.newFixedThreadPool(16);
+    try {
+      List<Callable<Allowance.Grant>> calls = new ArrayList<>();
+      for (int i = 0; i < 300; i++) {
+        calls.add(() -> (ids.incrementAndGet() % 2 == 0 ? one : two).take(10));
+      }
+      List<Allowance.Grant> granted = new ArrayList<>();
+      for (Future<Allowance.Grant> call : callers.invokeAll(calls)) {
+        if (call.get() != null) {
+          granted.add(call.get());
+        }
+      }
+      assertThat(granted).hasSize(100);
+      assertThat(two.take(1)).isNull();
+      assertThat(one.take(1)).isNull();
+      assertThat(one.isFree() || two.isFree()).isFalse();
+      assertThat(one.secondsToNext()).isBetween(1L, 60L);
+    } finally {
+      callers.shutdown();
+    }
+    Allowance tokens = nodes.get(0).allowance("azure/o1", 0, 1_000);
+    Allowance.Grant most = tokens.take(1_000);
+    assertThat(nodes.get(1).allowance("azure/o1", 0, 1_000).take(1)).isNull();
+    most.used(100);
+    most.used(100);
+    await().atMost(10, TimeUnit.SECONDS).untilAsserted(() -> assertThat(nodes.get(1).allowance("azure/o1", 0, 1_000).utilisation()).isEqualTo(0.1));
+  }
+
+  @Test
   void what_cannot_be_read_in_redis_is_begun_anew() {
     samples.source.project("team-a", "{per: hour, requests: 3}");
     RateLimits one = node();

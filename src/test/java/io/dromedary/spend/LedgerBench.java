@@ -1,6 +1,7 @@
 package io.dromedary.spend;
 
 import io.dromedary.catalog.Bill;
+import io.dromedary.testing.Postgres;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,13 +11,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
-/** Measures the ledger: requests (begin + settle) a second and CPU each. Arguments: callers, seconds, sinks, PostgreSQL URL or "". Not run by the build. */
+/** Measures the ledger: requests (begin + settle) a second and CPU each. Arguments: callers, seconds, sinks, {@code h2}, {@code postgres} or a PostgreSQL URL. Not run by the build. */
 public final class LedgerBench {
   public static void main(String[] args) throws Exception {
     int callers = args.length > 0 ? Integer.parseInt(args[0]) : 64;
     int seconds = args.length > 1 ? Integer.parseInt(args[1]) : 8;
     List<String> sinks = args.length > 2 && Integer.parseInt(args[2]) > 0 ? List.of("bench") : List.of();
-    String url = args.length > 3 ? args[3] : "";
+    String where = args.length > 3 ? args[3] : "h2";
+    String url = where.equals("h2") ? "" : where.equals("postgres") ? Postgres.freshUrl() : where;
     Path dir = Files.createTempDirectory("ledger-bench");
     try (Store store = Store.open(dir.resolve("data"), url)) {
       Outbox outbox = new Outbox(store, sinks, Clock.systemUTC());

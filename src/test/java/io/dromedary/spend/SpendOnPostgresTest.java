@@ -4,38 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.dromedary.chat.Usd;
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import io.dromedary.testing.Postgres;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class SpendOnPostgresTest extends SumsContract {
-  static EmbeddedPostgres postgres;
-  static int databases;
-
-  @BeforeAll
-  static void startServer() throws Exception {
-    postgres = EmbeddedPostgres.builder().start();
-  }
-
-  @AfterAll
-  static void stopServer() throws Exception {
-    postgres.close();
-  }
-
   @Override
   String freshUrl() throws Exception {
-    String name = "ledger" + databases++;
-    try (Connection connection = postgres.getPostgresDatabase().getConnection(); Statement statement = connection.createStatement()) {
-      statement.execute("CREATE DATABASE " + name);
-    }
-    return "postgres://postgres:p%40ss@localhost:" + postgres.getPort() + "/" + name + "?sslmode=disable";
+    return Postgres.freshUrl();
   }
 
   @Test

@@ -7,6 +7,9 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Problem;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -33,6 +36,12 @@ abstract class SumsContract extends SpendContract {
       rows.forEach(writer::write);
     }
     return rows;
+  }
+
+  private String csv(Map<String, String> query, Caller caller) throws Exception {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    reports().lines(query, caller).write(out);
+    return out.toString(StandardCharsets.UTF_8);
   }
 
   private static String label(LedgerRows.Row row, String group) {
@@ -116,6 +125,65 @@ abstract class SumsContract extends SpendContract {
     }
     assertThat(checked).isGreaterThan(1_000);
     assertThat(number("SELECT SUM(requests) FROM dromedary_rollups WHERE kind = 2")).isEqualTo(2_400);
+  }
+
+  @Test
+  @Tag("M9")
+  void what_no_sums_tell_apart_comes_from_columns_and_not_from_the_ledgers_rows() throws Exception {
+    List<LedgerRows.Row> rows = write(3_000, 40);
+    Rollups rollups = new Rollups(store, clock);
+    for (int i = 1; i <= 60; i++) {
+      while (rollups.step(i == 60 ? Long.MAX_VALUE : rows.get(50 * i - 1).seq() & ~0xFFFFL) > 0) {
+        // on to the next span of keys
+      }
+    }
+    assertThat(number("SELECT COUNT(*) FROM dromedary_columns")).as("small pieces are joined").isBetween(1L, 12L);
+    assertThat(number("SELECT SUM(requests) FROM dromedary_columns")).isEqualTo(3_000);
+    execute("DELETE FROM dromedary_requests");
+    for (List<String> by : List.of(List.of("user", "model", "tier"), List.of("hour", "user"), List.of("week", "key", "task"), List.of("month", "agent", "domain"), List.of("week", "month", "user"), List.of("tags", "user"),
+        List.of("project", "key", "user", "agent", "model", "provider", "tier", "task", "domain", "tags", "day"))) {
+      for (Map<String, String> only : List.of(Map.<String, String>of(), Map.of("tag", "web"), Map.of("user", rows.get(7).labels().get("user"), "task", "task-1"), Map.of("user", "nobody"))) {
+        Map<List<String>, long[]> expected = expected(rows, Instant.EPOCH, Instant.now(), by, only);
+        Map<String, String> query = new HashMap<>(only);
+        query.putAll(query("period_days", "60", "group_by", String.join(",", by)));
+        Map<List<String>, long[]> told = told(reports().usage(query, ADMIN), by);
+        assertThat(told).as("%s", query).hasSameSizeAs(expected).allSatisfy((key, sums) -> assertThat(sums).as("%s of %s", key, query).isEqualTo(expected.get(key)));
+      }
+    }
+    try (Connection connection = store.dataSource().getConnection()) {
+      Rollups.Scan greedy = new Rollups.Scan(0, Long.MAX_VALUE, Set.of(Dimension.USER, Dimension.TASK), Rollups.Time.NONE, Map.of(), 10_000, 2_999);
+      assertThatThrownBy(() -> rollups.scan(connection, greedy, (start, dimensions, measures) -> { })).isInstanceOf(Rollups.TooMany.class).hasMessageContaining("more than 2999 requests");
+    }
+  }
+
+  @Test
+  @Tag("M12")
+  void what_calls_on_capacity_would_have_cost_is_summed_up_by_hour_and_day() throws Exception {
+    write(1, 1);
+    Instant now = Instant.now();
+    long expected = 0;
+    for (int hours = 1; hours < 24 * 12; hours += 7) {
+      Instant at = now.minus(hours, ChronoUnit.HOURS);
+      for (int i = 1; i <= 2; i++) {
+        execute("INSERT INTO dromedary_attempts (seq, request_id, number, slot, project, provider, model, reserved_nanos, status, started_at_ms, list_nanos) VALUES (" + (Sequence.at(at.toEpochMilli()) + i) + ", 'r" + hours + "', " + i
+            + ", 0, 'project-" + i + "', 'azure', 'azure/m', 0, 'SETTLED', " + at.toEpochMilli() + ", " + 1_000 * hours + ")");
+      }
+      expected += 1_000L * hours;
+    }
+    Rollups rollups = new Rollups(store, clock);
+    Instant from = now.minus(13, ChronoUnit.DAYS);
+    try (Connection connection = store.dataSource().getConnection()) {
+      for (int folded = 0; folded < 2; folded++) {
+        assertThat(rollups.capacity(connection, from.toEpochMilli(), now.toEpochMilli(), null).get("azure/m").cost()).isEqualTo(2 * expected);
+        Measures own = rollups.capacity(connection, from.toEpochMilli(), now.toEpochMilli(), "project-2").get("azure/m");
+        assertThat(own.cost()).isEqualTo(expected);
+        assertThat(own.requests()).isEqualTo(41);
+        assertThat(rollups.capacity(connection, now.minus(30, ChronoUnit.HOURS).toEpochMilli(), now.minus(2, ChronoUnit.HOURS).toEpochMilli(), "project-1").get("azure/m").cost()).isEqualTo((8 + 15 + 22 + 29) * 1_000);
+        write(1, 1);
+        rollups.fold();
+      }
+    }
+    assertThat(number("SELECT COUNT(*) FROM dromedary_rollups WHERE kind = 10")).isGreaterThan(20);
   }
 
   @Test
@@ -207,6 +275,7 @@ abstract class SumsContract extends SpendContract {
     assertThat(new LedgerErasure(store).requests(one.labels().get("project"), user, null)).isPositive();
     JsonNode usage = usage(ADMIN, "group_by", "user");
     assertThat(told(usage, List.of("user"))).doesNotContainKey(List.of(user)).containsKey(List.of(""));
+    assertThat(usage(ADMIN, "group_by", "user,task,model").path("data")).isNotEmpty().noneSatisfy(group -> assertThat(group.path("user").asText()).isEqualTo(user));
     assertThat(usage.at("/total/cost_nanos").longValue()).isEqualTo(rows.stream().mapToLong(LedgerRows.Row::cost).sum());
   }
 
@@ -222,7 +291,7 @@ abstract class SumsContract extends SpendContract {
     JsonNode unknown = usage(own, "project", "project-9");
     assertThat(other.path("total")).isEqualTo(unknown.path("total"));
     assertThat(other.path("data")).isEqualTo(unknown.path("data"));
-    assertThat(reports().csv(query("project", "project-1"), own).lines()).hasSize(1);
+    assertThat(csv(query("project", "project-1"), own).lines()).hasSize(1);
   }
 
   @Test
@@ -304,11 +373,36 @@ abstract class SumsContract extends SpendContract {
     try (LedgerRows.Writer writer = new LedgerRows.Writer(store.dataSource())) {
       writer.write(evil);
     }
-    String csv = reports().csv(query("project", labels.get("project")), ADMIN);
+    String csv = csv(query("project", labels.get("project")), ADMIN);
     String[] lines = csv.split("\r\n");
     assertThat(lines).hasSize(2);
     assertThat(lines[0]).startsWith("day,project,key,agent,tags,provider,model,tier,task,domain,requests,");
     assertThat(lines[1]).contains(",\"'=HYPERLINK(\"\"http://evil\"\")\",\"a,\"\"b\"\"\",'@sum,\"'+1,-2\",").endsWith(",1,1,0,6,2,3,4,0,0.001234567,0,-0.0000005");
     assertThat(csv).endsWith("\r\n");
+  }
+
+  @Test
+  @Tag("M9")
+  void an_export_is_written_in_the_order_of_time_and_adds_up() throws Exception {
+    List<LedgerRows.Row> rows = write(1_500, 45);
+    new Rollups(store, clock).fold();
+    for (String by : List.of("day,user,model,task", "user,week", "month,tags,key", "hour,project", "week,month,user", "user")) {
+      String[] lines = csv(query("group_by", by, "period_days", "60"), ADMIN).split("\r\n");
+      int columns = by.split(",").length;
+      long requests = 0;
+      String before = "";
+      for (int i = 1; i < lines.length; i++) {
+        requests += Long.parseLong(lines[i].split("\"?,(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")[columns]);
+        String time = lines[i].split(",")[by.startsWith("user,") ? 1 : 0];
+        assertThat(time).isGreaterThanOrEqualTo(before);
+        before = time;
+      }
+      assertThat(requests).as(by).isEqualTo(1_500);
+      assertThat(lines).as(by).hasSize(1 + expected(rows, Instant.EPOCH, Instant.now(), List.of(by.split(",")), Map.of()).size());
+    }
+    UsageReports.Lines broken = reports().lines(query("group_by", "day", "period_days", "60"), ADMIN);
+    execute("ALTER TABLE dromedary_rollup_state RENAME TO gone");
+    assertThatThrownBy(() -> broken.write(new ByteArrayOutputStream())).as("half a file is none").isInstanceOf(java.io.IOException.class);
+    assertThatThrownBy(() -> reports().lines(query("group_by", "day"), ADMIN)).isInstanceOfSatisfying(Problem.class, problem -> assertThat(problem.status()).isEqualTo(503));
   }
 }

@@ -256,13 +256,29 @@ class TenantsTest {
   }
 
   @Test
+  @Tag("M2")
+  void a_key_may_have_credit_of_its_own() {
+    made("/admin/projects", "{'id': 'paying'}");
+    String key = key("paying", "'id': 'ci', 'credit': {'low_usd': 1}");
+    Gateway.Answer refused = gateway.chat("openai/gpt-4o-mini", "hello", bearer(key));
+    assertThat(refused.status()).as(refused.text()).isEqualTo(429);
+    assertThat(refused.json().at("/error/code").asText()).isEqualTo("budget_exceeded");
+    assertThat(refused.json().at("/error/message").asText()).contains("the credit of `paying:ci` is spent");
+    assertThat(gateway.admin("/admin/credits/paying:ci/top-up", "{'usd': 1, 'reference': 'r'}").status()).isEqualTo(200);
+    assertThat(chat("openai/gpt-4o-mini", key)).isEqualTo(200);
+    assertThat(gateway.get("/v1/limits", bearer(key)).json().at("/credit/0/credit").asText()).isEqualTo("paying:ci");
+    assertThat(gateway.admin("/admin/keys", "{'project': 'paying', 'credit': {'low_usd': -1}}").json().at("/error/param").asText()).isEqualTo("credit.low_usd");
+  }
+
+  @Test
   void a_removed_project_is_gone_with_its_keys_and_the_ledger_stays() {
     made("/admin/projects", "{'id': 'leaving'}");
     String key = key("leaving");
     String id = gateway.chat("openai/gpt-4o-mini", "hello", bearer(key)).requestId();
     assertThat(gateway.send("DELETE", "/admin/projects/leaving", "", bearer(gateway.adminToken())).status()).isEqualTo(200);
     assertThat(chat("openai/gpt-4o-mini", key)).isEqualTo(401);
-    assertThat(gateway.admin("/v1/requests/" + id).status()).as("the admin token is no project's key").isEqualTo(401);
+    assertThat(gateway.admin("/v1/requests/" + id).json().path("project").asText()).isEqualTo("leaving");
+    assertThat(chat("openai/gpt-4o-mini", gateway.adminToken())).as("the admin token is no project's key").isEqualTo(401);
     assertThat(gateway.send("DELETE", "/admin/projects/leaving", "", bearer(gateway.adminToken())).status()).isEqualTo(404);
   }
 

@@ -14,6 +14,7 @@ import io.dromedary.cache.RedisCalls;
 import io.dromedary.cache.SemanticAnswers;
 import io.dromedary.cache.SemanticRules;
 import io.dromedary.cache.SharedAnswers;
+import io.dromedary.cache.SharedMeanings;
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Json;
@@ -115,10 +116,11 @@ class Caches {
   }
 
   @Bean
-  AnswerPurge answerPurge(AnswerCache memory, ObjectProvider<SharedAnswers> shared, ObjectProvider<SemanticAnswers> semantic) {
+  AnswerPurge answerPurge(AnswerCache memory, ObjectProvider<SharedAnswers> shared, ObjectProvider<SemanticAnswers> semantic, ObjectProvider<SharedMeanings> meanings) {
     List<AnswerPurge.Place> places = new ArrayList<>();
     shared.ifAvailable(redis -> places.add(new AnswerPurge.Place("shared", redis::purge)));
     semantic.ifAvailable(like -> places.add(new AnswerPurge.Place("semantic", like::purge)));
+    meanings.ifAvailable(store -> places.add(new AnswerPurge.Place("semantic_store", store::purge)));
     return new AnswerPurge(memory, places);
   }
 
@@ -144,7 +146,7 @@ class Caches {
 
   @Bean(destroyMethod = "close")
   @ConditionalOnExpression(SEMANTIC)
-  SemanticAnswers semanticAnswers(SemanticCacheSettings settings, DromedarySettings all, CallerRegistry callers, FeatureFlags flags, MeterRegistry meters, Clock clock) {
+  SemanticAnswers semanticAnswers(SemanticCacheSettings settings, DromedarySettings all, CallerRegistry callers, FeatureFlags flags, ObjectProvider<SharedMeanings> meanings, MeterRegistry meters, Clock clock) {
     Predicate<String> flag = flags.forProject(Trials.SEMANTIC_CACHE);
     SemanticRules rules = new SemanticRules() {
       private JsonNode part(Caller caller) {
@@ -163,7 +165,7 @@ class Caches {
       }
     };
     SemanticAnswers semantic = new SemanticAnswers(Vectors.load(Path.of(all.stateDir())), rules, new SemanticAnswers.Settings(settings.maxBytes(), all.cache().ttl(), settings.maxChars(), settings.maxTemperature(), settings.lookUp(),
-        settings.persistent() ? Path.of(all.stateDir(), "semantic", "answers.bin") : null), clock);
+        settings.persistent() ? Path.of(all.stateDir(), "semantic", "answers.bin") : null), clock, meanings.getIfAvailable());
     countSemantic(meters, "hit", semantic, stats -> stats.hits());
     countSemantic(meters, "miss", semantic, stats -> stats.misses());
     countSemantic(meters, "refused", semantic, stats -> stats.refused());

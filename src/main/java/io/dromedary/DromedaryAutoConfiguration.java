@@ -94,6 +94,7 @@ import org.springframework.core.env.Environment;
     RouteReloading.class,
     RedisWiring.class,
     Caches.class,
+    SemanticStoreWiring.class,
     RateLimitWiring.class,
     ReportWiring.class,
     AlertWiring.class,

@@ -63,7 +63,7 @@ class BundleRulesTest {
   private static final Pattern DIRECT = Pattern.compile("direct:[\\w-]+(\\$\\{)?");
 
   private static Map<Path, JsonNode> files(String folder, String ending) {
-    try (Stream<Path> all = Files.list(Path.of(folder))) {
+    try (Stream<Path> all = Files.walk(Path.of(folder))) {
       Map<Path, JsonNode> read = new LinkedHashMap<>();
       for (Path file : all.filter(f -> f.toString().endsWith(ending)).sorted().toList()) {
         read.put(file, YAML.readTree(Files.readAllBytes(file)));

@@ -3,6 +3,7 @@ package io.dromedary.cache;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Recall;
 import io.dromedary.chat.Caller;
+import io.dromedary.chat.Json;
 import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,9 @@ public final class FurtherAnswers {
     recollection.question(question);
     SemanticAnswers.Found found = question == null ? null : semantic.look(question);
     recollection.similar(found);
+    if (question != null) {
+      recollection.compared(told(question, found));
+    }
     return found == null || !found.hit() ? null : found.entry().answer();
   }
 
@@ -46,14 +50,34 @@ public final class FurtherAnswers {
       return page;
     }
     SemanticAnswers.Found found = semantic.look(question);
-    part.put("takes_part", true).put("threshold", question.threshold());
+    part.put("takes_part", true);
+    part.setAll(told(question, found));
     if (found != null) {
-      part.put("hit", found.hit()).put("nearest", Problem.clip(found.entry().text())).put("similarity", rounded(found.verdict().similarity())).put("score", rounded(found.verdict().score()));
-      if (found.verdict().refusedBy() != null) {
-        part.put("refused_by", found.verdict().refusedBy());
+      part.put("nearest", Problem.clip(found.entry().text()));
+    }
+    return page;
+  }
+
+  /** What was thought of the nearest question. It is named by its key: whoever keeps this keeps no prompt. */
+  private static ObjectNode told(SemanticAnswers.Question question, SemanticAnswers.@Nullable Found found) {
+    ObjectNode told = Json.object().put("threshold", question.threshold()).put("hit", found != null && found.hit());
+    if (found != null) {
+      told.put("similarity", rounded(found.verdict().similarity())).put("score", rounded(found.verdict().score()));
+      if (found.refusedBy() != null) {
+        told.put("refused_by", found.refusedBy());
       }
-    } else {
-      part.put("hit", false);
+      told.put("nearest_key", found.entry().key());
+    }
+    return told;
+  }
+
+  /** Adds the nearest question's words to a request's page, while it is kept. */
+  public ObjectNode onPage(ObjectNode page) {
+    if (semantic != null && page.at("/decision/semantic_cache") instanceof ObjectNode part && part.hasNonNull("nearest_key")) {
+      String text = semantic.text(part.path("nearest_key").asText(), page.path("project").asText());
+      if (text != null) {
+        part.put("nearest", Problem.clip(text));
+      }
     }
     return page;
   }

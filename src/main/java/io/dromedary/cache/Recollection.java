@@ -1,5 +1,6 @@
 package io.dromedary.cache;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Recall;
 import org.jspecify.annotations.Nullable;
 
@@ -53,8 +54,8 @@ final class Recollection extends Recall {
     similar = found;
   }
 
-  SemanticAnswers.@Nullable Found similar() {
-    return similar;
+  void compared(ObjectNode told) {
+    likeQuestion(told);
   }
 
   String project() {

@@ -22,6 +22,16 @@ final class SameQuestion {
   private static final String[][] OPPOSITES = {{"over", "under"}, {"pre", "post"}, {"inter", "intra"}, {"hyper", "hypo"}, {"macro", "micro"}, {"up", "down"}, {"in", "out"}, {"im", "ex"}, {"in", "ex"}, {"en", "de"}, {"endo", "exo"},
       {"homo", "hetero"}, {"mono", "poly"}, {"uni", "multi"}};
 
+  private static final int MOST_OF_A_NAME = 4;
+  private static final Set<String> JOINING = Set.of("and", "or", "vs", "versus", "plus", "times", "und", "oder", "et", "ou", "y", "ed");
+  private static final Set<String> ARTICLES = Set.of("the", "a", "an", "my", "der", "die", "das", "le", "la", "les", "el", "los", "las");
+  private static final List<List<Set<String>>> SMALL_WORDS = List.of(
+      List.of(Set.of("my", "our", "mine", "ours"), Set.of("your", "yours"), Set.of("his"), Set.of("her", "hers"), Set.of("their", "theirs"), Set.of("its")),
+      List.of(Set.of("to", "into", "towards"), Set.of("from")), List.of(Set.of("by"), Set.of("for", "about", "on")), List.of(Set.of("from"), Set.of("about", "for")), List.of(Set.of("in", "into"), Set.of("out")),
+      List.of(Set.of("all", "every", "each"), Set.of("some", "any", "several"), Set.of("most"), Set.of("few")), List.of(Set.of("last", "previous"), Set.of("this", "current"), Set.of("next", "following")));
+  private static final List<List<Set<String>>> MODALS = List.of(List.of(Set.of("can", "could", "may", "might"), Set.of("should", "shall"), Set.of("must"), Set.of("will", "would"), Set.of("did", "was", "were", "had")),
+      List.of(Set.of("my", "our"), Set.of("your"), Set.of("his"), Set.of("her"), Set.of("their")), List.of(Set.of("all", "every", "each"), Set.of("some", "any", "several"), Set.of("most"), Set.of("few")));
+
   /**
    * What is thought of a pair.
    *
@@ -66,9 +76,17 @@ final class SameQuestion {
       failed.add("contrast");
       score -= Math.min(0.25, 0.15 * contrasts);
     }
-    if (turned(a, b)) {
+    if (turned(a, b) || swapped(a.plain(), b.plain())) {
       failed.add("direction");
       score -= 0.2;
+    }
+    if ((a.unread() || b.unread()) && !sorted(a.plain()).equals(sorted(b.plain()))) {
+      failed.add("language");
+      score -= 0.25;
+    }
+    if (smallWord(a, b)) {
+      failed.add("word");
+      score -= 0.08;
     }
     double form = form(a.form(), b.form());
     if (form >= 0.1) {
@@ -170,6 +188,89 @@ final class SameQuestion {
           if (other.startsWith(direction + ' ') && !otherWord.equals(word) && a.words().contains(otherWord) && !a.towards().contains(other)) {
             return true;
           }
+        }
+      }
+    }
+    return false;
+  }
+
+  private static List<String> sorted(List<String> words) {
+    List<String> sorted = new ArrayList<>(words);
+    sorted.sort(null);
+    return sorted;
+  }
+
+  /** {@code x M y} here and {@code y M x} there, all else the same: who does what to whom. Not where {@code M} joins equals, as in {@code x and y}. */
+  private static boolean swapped(List<String> a, List<String> b) {
+    if (a.size() != b.size()) {
+      return false;
+    }
+    int from = 0;
+    int to = a.size();
+    while (from < to && one(a.get(from)).equals(one(b.get(from)))) {
+      from++;
+    }
+    while (to > from && one(a.get(to - 1)).equals(one(b.get(to - 1)))) {
+      to--;
+    }
+    int size = to - from;
+    for (int x = 1; x <= MOST_OF_A_NAME && x < size; x++) {
+      for (int y = 1; y <= MOST_OF_A_NAME && x + y < size; y++) {
+        if (same(a, from, b, to - x, x) && same(a, to - y, b, from, y) && same(a, from + x, b, from + y, size - x - y)) {
+          List<String> between = a.subList(from + x, to - y);
+          return between.stream().noneMatch(JOINING::contains) || !between.stream().allMatch(word -> JOINING.contains(word) || ARTICLES.contains(word));
+        }
+      }
+    }
+    return false;
+  }
+
+  private static boolean same(List<String> a, int inA, List<String> b, int inB, int length) {
+    for (int i = 0; i < length; i++) {
+      if (!one(a.get(inA + i)).equals(one(b.get(inB + i)))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** {@code he} and {@code him} are one. */
+  private static String one(String word) {
+    return switch (word) {
+      case "him", "his" -> "he";
+      case "her", "hers" -> "she";
+      case "me", "my" -> "i";
+      case "them", "their" -> "they";
+      case "us", "our" -> "we";
+      default -> word;
+    };
+  }
+
+  /** Is the one word that differs a small one that matters: whose, from or to, all or some, may or must? */
+  private static boolean smallWord(Wording a, Wording b) {
+    List<String> left = a.plain();
+    List<String> right = b.plain();
+    if (left.size() != right.size() || left.size() < 3) {
+      return false;
+    }
+    int at = -1;
+    for (int i = 0; i < left.size(); i++) {
+      if (!left.get(i).equals(right.get(i))) {
+        if (at >= 0) {
+          return false;
+        }
+        at = i;
+      }
+    }
+    if (at < 0) {
+      return false;
+    }
+    String was = left.get(at);
+    String is = right.get(at);
+    for (List<Set<String>> kind : at == 0 ? MODALS : SMALL_WORDS) {
+      for (Set<String> meaning : kind) {
+        if (meaning.contains(was) && !meaning.contains(is) && kind.stream().anyMatch(other -> other.contains(is))) {
+          return true;
         }
       }
     }

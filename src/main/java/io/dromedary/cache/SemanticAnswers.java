@@ -14,6 +14,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -58,17 +60,24 @@ public final class SemanticAnswers implements AutoCloseable {
    * @param entry the nearest that was judged
    * @param verdict what was thought of it
    */
-  record Found(SemanticEntry entry, SameQuestion.Verdict verdict, boolean hit) {}
+  record Found(SemanticEntry entry, SameQuestion.Verdict verdict, boolean hit) {
+    /** What refuses it: a check, or that it is not like enough; null for a hit. */
+    @Nullable String refusedBy() {
+      return hit ? null : verdict.refusedBy() == null ? "threshold" : verdict.refusedBy();
+    }
+  }
 
   /** What is asked, and among which. */
   static final class Question {
     private final String partition;
+    private final String project;
     private final String text;
     private final double threshold;
     private float @Nullable [] vector;
 
-    private Question(String partition, String text, double threshold) {
+    private Question(String partition, String project, String text, double threshold) {
       this.partition = partition;
+      this.project = project;
       this.text = text;
       this.threshold = threshold;
     }
@@ -88,14 +97,25 @@ public final class SemanticAnswers implements AutoCloseable {
   private final SameQuestion check;
   private final ThreadPoolExecutor writer;
   private final @Nullable SemanticFile file;
+  private final @Nullable SharedMeanings shared;
   private final LongAdder hits = new LongAdder();
   private final LongAdder misses = new LongAdder();
   private final LongAdder refused = new LongAdder();
   private final LongAdder late = new LongAdder();
   private final LongAdder dropped = new LongAdder();
 
-  /** Loads the model and what is in the file, both aside: until then nothing is found. */
+  /** Of this node alone. */
   public SemanticAnswers(Embedder embedder, SemanticRules rules, Settings settings, Clock clock) {
+    this(embedder, rules, settings, clock, null);
+  }
+
+  /**
+   * Loads the model and what is in the file, both aside: until then nothing is found.
+   *
+   * @param shared asked when this node knows nothing, null without one
+   */
+  public SemanticAnswers(Embedder embedder, SemanticRules rules, Settings settings, Clock clock, @Nullable SharedMeanings shared) {
+    this.shared = shared;
     this.embedder = embedder;
     this.rules = rules;
     this.settings = settings;
@@ -215,7 +235,7 @@ public final class SemanticAnswers implements AutoCloseable {
     }
     ObjectNode without = json.deepCopy();
     ((ObjectNode) without.withArray("messages").get(messages.size() - 1)).put("content", "");
-    return new Question(CacheKey.of(scope, chat.with(without)), text, threshold(caller, request));
+    return new Question(CacheKey.of(scope, chat.with(without)), caller.project(), text, threshold(caller, request));
   }
 
   private static boolean isText(JsonNode content) {
@@ -256,13 +276,33 @@ public final class SemanticAnswers implements AutoCloseable {
       late.increment();
       return null;
     }
-    if (partition == null) {
-      misses.increment();
-      return null;
-    }
     Wording asked = Wording.of(question.text);
-    Found best = null;
-    for (Partition.Near near : partition.nearest(vector, LOOKED_AT)) {
+    Found best = partition == null ? null : best(null, partition.nearest(vector, LOOKED_AT), question, asked);
+    if (shared != null && (best == null || !best.hit())) {
+      List<Partition.Near> elsewhere = new ArrayList<>();
+      for (SemanticEntry entry : shared.nearest(question.partition, question.project, vector, question.threshold)) {
+        elsewhere.add(new Partition.Near(entry, entry.cosine(vector)));
+      }
+      elsewhere.sort((a, b) -> Double.compare(b.similarity(), a.similarity()));
+      best = best(best, elsewhere, question, asked);
+      shared.counts(best != null && best.hit());
+    }
+    if (best != null && best.hit()) {
+      hits.increment();
+      entries.getIfPresent(best.entry().key());
+    } else {
+      misses.increment();
+      if (best != null && best.verdict().similarity() >= question.threshold && best.verdict().refusedBy() != null) {
+        refused.increment();
+      }
+    }
+    return best;
+  }
+
+  /** The best of these and one that is known. */
+  private @Nullable Found best(@Nullable Found known, List<Partition.Near> nearest, Question question, Wording asked) {
+    Found best = known;
+    for (Partition.Near near : nearest) {
       // No score is above its cosine.
       if (best != null && near.similarity() < (best.hit() ? best.verdict().score() : Math.min(question.threshold, best.verdict().score()))) {
         break;
@@ -276,16 +316,13 @@ public final class SemanticAnswers implements AutoCloseable {
         best = found;
       }
     }
-    if (best != null && best.hit()) {
-      hits.increment();
-      entries.getIfPresent(best.entry().key());
-    } else {
-      misses.increment();
-      if (best != null && best.verdict().similarity() >= question.threshold && best.verdict().refusedBy() != null) {
-        refused.increment();
-      }
-    }
     return best;
+  }
+
+  /** The prompt under this key, if this node still has it and it is the project's. */
+  @Nullable String text(String key, String project) {
+    SemanticEntry entry = entries.asMap().get(key);
+    return entry == null || !entry.answer().project().equals(project) ? null : entry.text();
   }
 
   /** Keeps it soon, unless too many wait; returns at once. */
@@ -305,6 +342,9 @@ public final class SemanticAnswers implements AutoCloseable {
     }
     SemanticEntry entry = new SemanticEntry(question.partition, key, question.text, SemanticEntry.quantise(vector), answer);
     insert(entry);
+    if (shared != null) {
+      shared.offer(entry, vector);
+    }
     if (file != null) {
       try {
         file.append(entry);

@@ -128,6 +128,22 @@ final class SemanticFile {
     return (int) crc.getValue();
   }
 
+  /** One entry by itself, for where it lies among others' things. */
+  static byte[] sealed(SemanticEntry entry) {
+    byte[] record = encode(entry);
+    return ByteBuffer.allocate(MARK.length + 4 + record.length).put(MARK).putInt(checksum(record)).put(record).array();
+  }
+
+  /** The entry; null for anything that {@link #sealed} did not write. */
+  static @Nullable SemanticEntry unsealed(byte[] bytes) {
+    int head = MARK.length + 4;
+    if (bytes.length <= head || !Arrays.equals(bytes, 0, MARK.length, MARK, 0, MARK.length)) {
+      return null;
+    }
+    byte[] record = Arrays.copyOfRange(bytes, head, bytes.length);
+    return ByteBuffer.wrap(bytes).getInt(MARK.length) == checksum(record) ? decode(record) : null;
+  }
+
   private static byte[] encode(SemanticEntry entry) {
     byte[] partition = entry.partition().getBytes(StandardCharsets.UTF_8);
     byte[] key = entry.key().getBytes(StandardCharsets.UTF_8);

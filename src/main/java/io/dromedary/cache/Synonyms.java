@@ -19,7 +19,9 @@ final class Synonyms {
         "convert transform turn translate change", "calculate compute determine", "install setup set", "password passcode", "answer reply respond response", "summary summarise summarize summarization", "example instance sample",
         "prevent avoid stop", "cook prepare make", "trip travel journey visit", "cost price expensive charge fee", "inhabitants population", "capital", "invent inventor create", "author write writer wrote written", "discover discoverer", "found founder establish",
         "function method", "string text", "file document", "delay latency", "tip advice suggestion suggest recommend recommendation", "idea suggestion", "clean wash", "sick ill", "quit stop", "buy get", "handle manage deal cope", "increase raise improve",
-        "begin learn", "teach instruct", "meaning definition define signify", "benefit advantage pro", "drawback disadvantage con downside", "safe secure", "email mail", "website site webpage", "computer pc laptop", "app application program", "code program script", "age old", "population inhabitant live", "far distance", "calculate formula compute"};
+        "begin learn", "teach instruct", "meaning definition define signify", "benefit advantage pro", "drawback disadvantage con downside", "safe secure", "email mail", "website site webpage", "computer pc laptop", "app application program", "code program script", "age old", "population inhabitant live", "far distance", "calculate formula compute",
+        "each every", "tire tyre", "make made", "build built", "buy bought", "sell sold", "pay paid", "send sent", "teach taught", "take took taken", "give gave given", "get got", "find found", "lose lost", "win won", "begin began begun",
+        "choose chose chosen", "break broke broken", "grow grew grown", "spend spent", "wear wore worn", "drive drove driven", "fly flew flown", "speak spoke spoken", "draw drew drawn", "hold held", "keep kept", "eat ate eaten"};
     for (int i = 0; i < groups.length; i++) {
       for (String word : groups[i].split(" ")) {
         GROUPS.computeIfAbsent(Wording.stem(word), w -> new HashSet<>()).add(i);

@@ -28,11 +28,17 @@ import java.util.regex.Pattern;
  * @param towards what stands behind a preposition of direction, as {@code preposition word}
  * @param quoted what stands in quotation marks or back-ticks
  * @param plain all words in lower case, in order
+ * @param unread does it use a script that the checks do not read and the vectors know little of?
  */
-record Wording(List<String> numbers, Set<String> names, int denials, Form form, Map<Integer, Set<Integer>> contrasts, List<String> words, Set<String> allWords, Set<String> towards, Set<String> quoted, List<String> plain) {
+record Wording(List<String> numbers, Set<String> names, int denials, Form form, Map<Integer, Set<Integer>> contrasts, List<String> words, Set<String> allWords, Set<String> towards, Set<String> quoted, List<String> plain, boolean unread) {
   enum Form { WHO, WHEN, WHERE, WHY, HOW_MANY, HOW, WHAT, YES_NO, TOLD }
 
-  private static final Pattern TOKEN = Pattern.compile("[-−]?\\d+(?:[.,:/-]\\d+)*|[\\p{L}_][\\p{L}\\p{N}_'.+#-]*|[$€£¥%°<>=≤≥!^*]+");
+  private static final Pattern TOKEN = Pattern.compile("[-−]?\\d+(?:[.,:/-]\\d+)*|[\\p{L}_][\\p{L}\\p{N}_'.+#-]*|[$€£¥%°<>=≤≥!^*]+|(?<=\\d\\s{0,2})[-−+/×÷](?=\\s{0,2}\\d)");
+  private static final Pattern ADDRESS = Pattern.compile("(?:https?://|www\\.)\\S+|[\\w.+-]+@[\\w-]+\\.[\\w.-]+");
+  /** With a span of time behind it, a word of these is a date. */
+  private static final Map<String, String> WHICH = Map.of("last", "last", "previous", "last", "past", "last", "this", "this", "current", "this", "next", "next", "coming", "next");
+  private static final Set<String> SPANS = Set.of("year", "month", "week", "weekend", "quarter", "decade", "century", "night", "morning", "evening", "afternoon", "summer", "winter", "spring", "autumn", "fall", "season", "semester",
+      "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "christmas", "easter");
   private static final Pattern QUOTED = Pattern.compile("[\"“]([^\"”]{1,200})[\"”]|`([^`]{1,200})`|(?<![\\p{L}\\p{N}])'([^']{2,200})'(?!\\p{L})");
   private static final Pattern COUNTRIES = Pattern.compile("(?i:\\b(united states(?: of america)?)\\b|\\bunited kingdom\\b)|\\b(US|U\\.S\\.A?)(?![A-Za-z])");
   private static final Pattern ROMAN = Pattern.compile("(?=[IVX]{2,})X{0,3}(?:IX|IV|V?I{0,3})");
@@ -65,13 +71,30 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
   static Wording of(String raw) {
     String text = Normalizer.normalize(raw, Normalizer.Form.NFKC).replace('’', '\'').replace('‘', '\'');
     Reader reader = new Reader();
+    for (Matcher address = ADDRESS.matcher(text); address.find();) {
+      // as it is written: paths tell capitals from small letters
+      String whole = address.group().replaceAll("[.,;:!?)\\]}>'\"]+$", "");
+      reader.names.add(whole);
+      reader.all.add(whole);
+    }
     reader.read(COUNTRIES.matcher(text).replaceAll(found -> found.group(1) == null && found.group(2) == null ? "UK" : "USA"));
     Set<String> quoted = new HashSet<>();
     for (Matcher quotes = QUOTED.matcher(text); quotes.find();) {
       String inside = quotes.group(1) != null ? quotes.group(1) : quotes.group(2) != null ? quotes.group(2) : quotes.group(3);
       quoted.add(inside.strip().toLowerCase(Locale.ROOT));
     }
-    return new Wording(List.copyOf(reader.numbers), Set.copyOf(reader.names), reader.denials, form(reader.plain), reader.contrasts, List.copyOf(reader.words), Set.copyOf(reader.all), Set.copyOf(reader.towards), Set.copyOf(quoted), List.copyOf(reader.plain));
+    return new Wording(List.copyOf(reader.numbers), Set.copyOf(reader.names), reader.denials, form(reader.plain), reader.contrasts, List.copyOf(reader.words), Set.copyOf(reader.all), Set.copyOf(reader.towards), Set.copyOf(quoted), List.copyOf(reader.plain), unread(text));
+  }
+
+  private static boolean unread(String text) {
+    return text.codePoints().anyMatch(c -> {
+      if (c < 0x250 || !Character.isLetter(c)) {
+        return false;
+      }
+      Character.UnicodeScript script = Character.UnicodeScript.of(c);
+      // a Greek letter is a sign of mathematics
+      return script != Character.UnicodeScript.LATIN && script != Character.UnicodeScript.GREEK && script != Character.UnicodeScript.COMMON && script != Character.UnicodeScript.INHERITED;
+    });
   }
 
   private static final class Reader {
@@ -129,7 +152,12 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
       }
       if (!Character.isLetter(c) && c != '_') {
         flush();
-        symbol(token);
+        boolean calculates = token.length() == 1 && "-−+*/×÷^".indexOf(c) >= 0 && behindNumber && !next.isEmpty() && (Character.isDigit(next.charAt(0)) || next.length() > 1 && Character.isDigit(next.charAt(1)));
+        if (calculates) {
+          numbers.add("o:" + token);
+        } else {
+          symbol(token);
+        }
         return;
       }
       String lower = token.toLowerCase(Locale.ROOT);
@@ -173,6 +201,10 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
       if (marked) {
         names.add(lower);
       }
+      String which = WHICH.get(lower);
+      if (which != null && SPANS.contains(next.toLowerCase(Locale.ROOT))) {
+        numbers.add("t:" + which);
+      }
       contrast(lower);
       String stem = stem(lower);
       if (DIRECTIONS.contains(lower)) {
@@ -203,7 +235,7 @@ record Wording(List<String> numbers, Set<String> names, int denials, Form form, 
     }
 
     private void symbol(String token) {
-      if (token.equals("?") || token.startsWith("!") && token.length() == 1 || token.startsWith("*")) {
+      if (token.equals("?") || token.startsWith("!") && token.length() == 1 || token.startsWith("*") || "-−+/×÷".contains(token)) {
         return;
       }
       if (!contrast(token)) {

@@ -1,5 +1,6 @@
 package io.dromedary.catalog;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Usd;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +14,7 @@ public class Recall {
   private String provider = "";
   private Usd originalCost = Usd.ZERO;
   private @Nullable Double similarity;
+  private @Nullable JsonNode likeQuestion;
 
   /** @param lookUpKey "" when nothing may be recalled */
   protected Recall(String lookUpKey) {
@@ -61,5 +63,14 @@ public class Recall {
 
   public final @Nullable Double similarity() {
     return similarity;
+  }
+
+  protected final void likeQuestion(JsonNode told) {
+    likeQuestion = told;
+  }
+
+  /** What was thought of the most alike of earlier questions, for the request's page; null when none was looked for. It quotes no prompt. */
+  public final @Nullable JsonNode likeQuestion() {
+    return likeQuestion;
   }
 }

@@ -102,7 +102,7 @@ public final class Accountant {
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),
         promptHash.apply(request), keepsText ? Json.text(chat == null ? request.json().path("input") : chat.messages()) : null, keepsText && answer instanceof ChatResponse whole ? Json.text(whole.json().path("choices")) : null,
-        candidates == null ? null : DecisionText.of(candidates), chat == null ? "embeddings" : "chat", request.user(caller), chat == null || chat.call() == null ? "" : chat.call().agent(), decision == null ? Topic.NONE : decision.topic());
+        DecisionText.of(candidates, recall == null ? null : recall.likeQuestion()), chat == null ? "embeddings" : "chat", request.user(caller), chat == null || chat.call() == null ? "" : chat.call().agent(), decision == null ? Topic.NONE : decision.topic());
   }
 
   private static int httpStatus(String status, @Nullable Throwable thrown) {

@@ -1,6 +1,7 @@
 package io.dromedary.spend;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
 import io.dromedary.catalog.Complexity;
@@ -20,8 +21,22 @@ final class DecisionText {
 
   private DecisionText() {}
 
-  /** As JSON; null when the request named its model and there was nothing to decide. */
-  static @Nullable String of(Candidates candidates) {
+  /**
+   * As JSON; null when the request named its model and there was nothing to decide.
+   *
+   * @param candidates null when an answer was recalled
+   * @param likeQuestion what the semantic cache thought, null when it was not asked
+   */
+  static @Nullable String of(@Nullable Candidates candidates, @Nullable JsonNode likeQuestion) {
+    String chosen = candidates == null ? null : of(candidates);
+    if (likeQuestion == null) {
+      return chosen;
+    }
+    String told = "\"semantic_cache\":" + Json.text(likeQuestion);
+    return chosen == null ? '{' + told + '}' : chosen.substring(0, chosen.length() - 1) + ',' + told + '}';
+  }
+
+  private static @Nullable String of(Candidates candidates) {
     Decision decision = candidates.decision();
     Complexity complexity = decision.complexity();
     List<Candidate> ranked = candidates.ranked();

@@ -15,6 +15,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
 import javax.sql.DataSource;
@@ -48,6 +49,23 @@ public final class Store implements AutoCloseable {
     this.postgres = postgres;
     this.node = node;
     this.nodeFile = nodeFile;
+  }
+
+  /**
+   * Connections to a PostgreSQL for something beside the ledger, that it must not wait for. None is made before it is used.
+   *
+   * @param databaseUrl as for {@link #open}
+   * @throws IllegalArgumentException if the URL is none of these; the message does not repeat it
+   */
+  public static HikariDataSource pool(String databaseUrl, String name, int most, Duration wait) {
+    HikariConfig config = new HikariConfig();
+    config.setPoolName(name);
+    config.setMaximumPoolSize(most);
+    config.setMinimumIdle(1);
+    config.setConnectionTimeout(Math.max(250, wait.toMillis()));
+    config.setInitializationFailTimeout(-1);
+    DatabaseUrl.parse(databaseUrl).configure(config);
+    return new HikariDataSource(config);
   }
 
   /**

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -53,7 +54,13 @@ class SemanticAnswersTest {
         return THRESHOLD;
       }
     };
-    return new SemanticAnswers(model::wholeVector, everybody, new SemanticAnswers.Settings(1 << 20, Duration.ofDays(7), 1_000, 1, Duration.ofSeconds(10), file), Clock.systemUTC());
+    return new SemanticAnswers(SemanticAnswersTest::vector, everybody, new SemanticAnswers.Settings(1 << 20, Duration.ofDays(7), 1_000, 1, Duration.ofSeconds(10), file), Clock.systemUTC());
+  }
+
+  private static final Map<String, float[]> VECTORS = new ConcurrentHashMap<>();
+
+  private static float[] vector(String text, Duration most) {
+    return VECTORS.computeIfAbsent(text, t -> model.wholeVector(t, most));
   }
 
   @AfterAll
@@ -86,17 +93,52 @@ class SemanticAnswersTest {
   }
 
   @Test
-  void a_hundred_pairs_that_differ_in_one_number_name_negation_date_or_unit_are_no_hits() throws IOException {
+  void pairs_that_differ_in_one_number_name_negation_date_unit_or_direction_are_no_hits() throws IOException {
     List<Pair> pairs = pairs("contrasts.txt");
-    assertThat(pairs).hasSizeGreaterThanOrEqualTo(100);
+    assertThat(pairs).hasSizeGreaterThanOrEqualTo(400);
     assertThat(pairs).noneMatch(pair -> hits(pair.a(), pair.b()));
     assertThat(pairs).noneMatch(pair -> hits(pair.b(), pair.a()));
+  }
+
+  /** One frame, two fillings: every kind of difference in several languages, the frames and the fillings made to fit. */
+  @Test
+  void whatever_the_frame_one_number_name_denial_date_or_unit_makes_another_question() {
+    Map<String, List<String>> frames = Map.of(
+        "number", List.of("How do I divide % apples among my friends?", "Wie viele Stunden sind % Tage?", "Combien coûtent % billets de train ?", "¿Cuánto cuestan % entradas de cine?", "Quanto costano % biglietti?"),
+        "name", List.of("Where can I eat well in %?", "Wo wohnt die Familie % heute?", "Qui était le maire de % cette année ?", "¿Dónde nació la señora %?"),
+        "denial", List.of("Should I % sell my house?", "Is it % allowed to park here?", "Can a cat % swim?", "Do they % want to come?"),
+        "date", List.of("What is on at the theatre on %?", "Is the library open on %?", "Who was born on %?"),
+        "unit", List.of("Is 12 % too much for a beginner?", "How should I imagine 40 %?", "Was sind 7 % auf Englisch?"));
+    Map<String, List<String>> fillings = Map.of(
+        "number", List.of("3", "4", "30", "33", "three hundred", "3.5"),
+        "name", List.of("Meyer", "Okafor", "Lindqvist", "Petrov"),
+        "denial", List.of("", "not", "never"),
+        "date", List.of("Monday", "Sunday", "3 May", "5 May", "13 June 2021", "13 June 2022"),
+        "unit", List.of("kg", "g", "miles", "km", "hours", "days", "%", "€", "$"));
+    int pairs = 0;
+    for (Map.Entry<String, List<String>> kind : frames.entrySet()) {
+      List<String> all = fillings.get(kind.getKey());
+      for (String frame : kind.getValue()) {
+        for (int i = 0; i < all.size(); i++) {
+          for (int j = i + 1; j < all.size(); j++) {
+            String a = frame.replace("%", all.get(i)).replace("  ", " ");
+            String b = frame.replace("%", all.get(j)).replace("  ", " ");
+            // not and never deny alike
+            if (!kind.getKey().equals("denial") || i == 0) {
+              pairs++;
+              assertThat(hits(a, b)).as("%s | %s", a, b).isFalse();
+            }
+          }
+        }
+      }
+    }
+    assertThat(pairs).isGreaterThanOrEqualTo(200);
   }
 
   @Test
   void most_questions_in_other_words_are_hits() throws IOException {
     List<Pair> pairs = pairs("paraphrases.txt");
-    assertThat(pairs.stream().filter(pair -> hits(pair.a(), pair.b())).count()).as("of %s", pairs.size()).isGreaterThanOrEqualTo(90);
+    assertThat(pairs.stream().filter(pair -> hits(pair.a(), pair.b())).count()).as("of %s", pairs.size()).isGreaterThanOrEqualTo(pairs.size() * 93 / 100);
   }
 
   private static void keep(SemanticAnswers answers, String project, String text, String... more) throws IOException {

@@ -73,6 +73,8 @@ class SemanticCacheTest {
     assertThat(ask("strict", LIKE, "x-dromedary-cache", "only", "x-dromedary-cache-threshold", "0.1").status()).isEqualTo(404);
     assertThat(ask("off", LIKE, "x-dromedary-cache", "only").status()).isEqualTo(404);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "high").status()).isEqualTo(400);
+    assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "1.5").status()).isEqualTo(400);
+    assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "-0.1").status()).isEqualTo(400);
   }
 
   @Test
@@ -83,5 +85,12 @@ class SemanticCacheTest {
     assertThat(why.path("hit").asBoolean(true)).isFalse();
     assertThat(why.path("nearest").asText()).isEqualTo(STORED);
     assertThat(why.path("refused_by").asText()).isEqualTo("negation");
+
+    Answer asked = ask("on", other);
+    JsonNode page = gateway.get("/v1/requests/" + asked.requestId(), "authorization", "Bearer " + key("on")).json().at("/decision/semantic_cache");
+    assertThat(page.path("hit").asBoolean(true)).isFalse();
+    assertThat(page.path("refused_by").asText()).isEqualTo("negation");
+    assertThat(page.path("nearest").asText()).isEqualTo(STORED);
+    assertThat(page.path("threshold").asDouble()).isEqualTo(0.8);
   }
 }

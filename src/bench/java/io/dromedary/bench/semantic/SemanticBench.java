@@ -7,6 +7,8 @@ import io.dromedary.cache.SemanticRehearsal.Judgement;
 import io.dromedary.provider.local.MiniLm;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -162,15 +164,31 @@ public final class SemanticBench {
     }
     print("stored %d in %.0f s", entries, (System.nanoTime() - begun) / 1e9);
     long[] times = new long[2_000];
+    // the vector is made on a thread of the model's
+    long[] cpu = new long[times.length];
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long[] at = Thread.getAllStackTraces().keySet().stream().filter(thread -> thread == Thread.currentThread() || thread.getName().startsWith("dromedary-minilm")).mapToLong(Thread::getId).toArray();
     for (int i = -500; i < times.length; i++) {
       String prompt = "What is the best way to " + verbs[random.nextInt(verbs.length)] + " the " + things[random.nextInt(things.length)] + " " + random.nextInt(entries) + " at the " + places[random.nextInt(places.length)];
+      long used = cpuTime(threads, at);
       long start = System.nanoTime();
       cache.ask(prompt);
       if (i >= 0) {
         times[i] = System.nanoTime() - start;
+        cpu[i] = cpuTime(threads, at) - used;
       }
     }
     Arrays.sort(times);
+    Arrays.sort(cpu);
     print("look-up among %d, vector included: p50 %.2f ms, p99 %.2f ms, most %.2f ms", entries, times[times.length / 2] / 1e6, times[times.length * 99 / 100] / 1e6, times[times.length - 1] / 1e6);
+    print("  CPU time of it: p50 %.2f ms, p99 %.2f ms", cpu[cpu.length / 2] / 1e6, cpu[cpu.length * 99 / 100] / 1e6);
+  }
+
+  private static long cpuTime(ThreadMXBean threads, long[] at) {
+    long sum = 0;
+    for (long id : at) {
+      sum += threads.getThreadCpuTime(id);
+    }
+    return sum;
   }
 }

@@ -126,7 +126,7 @@ class SemanticStoreWiring {
     if (!store.startsWith(OURS)) {
       return;
     }
-    String file = "routes/stores/" + store.substring("direct:".length()) + ".camel.yaml";
+    String file = "config/stores/" + store.substring("direct:".length()) + ".camel.yaml";
     byte[] yaml;
     try {
       yaml = BundleFiles.read(file);

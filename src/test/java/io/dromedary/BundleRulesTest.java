@@ -47,7 +47,7 @@ import org.yaml.snakeyaml.nodes.SequenceNode;
 /** The bundle's rules for YAML: what a person who opens a route in Kaoto may rely on, and what keeps it sealed. */
 class BundleRulesTest {
   private static final YAMLMapper YAML = YAMLMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
-  private static final Map<Path, JsonNode> ROUTES = files("routes", ".camel.yaml");
+  private static final Map<Path, JsonNode> ROUTES = routeFiles();
   private static final Map<Path, JsonNode> KAMELETS = files("kamelets", ".kamelet.yaml");
   private static final Set<String> KINDS = Set.of("action", "source", "sink");
   private static final Set<String> LANGUAGES = Set.of("simple", "constant", "jsonpath", "header", "variable", "exchangeProperty", "tokenize", "csimple", "datasonnet", "jq", "xpath", "groovy", "ref", "language");
@@ -73,6 +73,13 @@ class BundleRulesTest {
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     }
+  }
+
+  /** Those of the stores are loaded only where they are named; Camel would find them in a folder below routes/. */
+  private static Map<Path, JsonNode> routeFiles() {
+    Map<Path, JsonNode> routes = files("routes", ".camel.yaml");
+    routes.putAll(files("config/stores", ".camel.yaml"));
+    return routes;
   }
 
   private static Map<Path, JsonNode> bundle() {

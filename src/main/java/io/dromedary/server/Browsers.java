@@ -8,8 +8,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What pages of other sites may not do through a browser on this machine (X8): ask an open gateway under a name of theirs that they have pointed here (DNS rebinding), or write to it or to {@code /admin} across sites. Programs send no
- * {@code Origin} and call the gateway by its address or as {@code localhost}, so that none of this concerns them. No page is ever let in by CORS.
+ * What pages of other sites may not do through a browser on this machine (X8): ask an open gateway under a name of theirs that they have pointed here (DNS rebinding), or write to it or to {@code /admin} across sites. Programs are
+ * told from browsers by what browsers send, so that none of this concerns them. No page is ever let in by CORS.
  */
 public final class Browsers {
   private static final String PAGE = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -39,14 +39,20 @@ public final class Browsers {
       return null;
     }
     boolean everyone = open.getAsBoolean();
-    if (everyone && !isOurs(request.getServerName())) {
-      return "this gateway is open to everyone on this machine and answers to its address and to `localhost` only; name the host in dromedary.browsers.allowed-hosts, or configure callers";
+    if (everyone && !isOurs(request.getServerName()) && (path.startsWith("/dashboard") || asks(request))) {
+      return "this gateway is open to everyone on this machine and answers browsers by its address and as `localhost` only; name the host in dromedary.browsers.allowed-hosts, or configure callers";
     }
     String origin = admin || everyone ? request.getHeader("Origin") : null;
     if (origin != null && writes(request.getMethod()) && !isOurs(origin, request.getHeader("Host"))) {
       return "a page of another site may not write here; name its host in dromedary.browsers.allowed-hosts if it may";
     }
     return null;
+  }
+
+  /** A program may call the gateway by any name that leads here, such as a container's; a browser tells that it is one, and no page can keep it from that. */
+  private static boolean asks(HttpServletRequest request) {
+    String agent = request.getHeader("User-Agent");
+    return agent != null && agent.startsWith("Mozilla/") || request.getHeader("Origin") != null || request.getHeader("Referer") != null || request.getHeader("Sec-Fetch-Mode") != null;
   }
 
   private static boolean writes(String method) {

@@ -44,7 +44,7 @@ class QdrantStoreTest {
     properties.put("dromedary.cache.semantic.store-url", "http://127.0.0.1:" + qdrant.getAddress().getPort());
     properties.put("dromedary.cache.semantic.store-api-key", "s3cret");
     camel.getPropertiesComponent().setInitialProperties(properties);
-    PluginHelper.getRoutesLoader(camel).loadRoutes(ResourceHelper.fromBytes("store.camel.yaml", Files.readAllBytes(Path.of("routes/stores/semantic-store-qdrant.camel.yaml"))));
+    PluginHelper.getRoutesLoader(camel).loadRoutes(ResourceHelper.fromBytes("store.camel.yaml", Files.readAllBytes(Path.of("config/stores/semantic-store-qdrant.camel.yaml"))));
     camel.start();
     store = new SemanticStoreEndpoint(camel, "direct:semantic-store-qdrant", CircuitBreaker.ofDefaults("qdrant"));
   }

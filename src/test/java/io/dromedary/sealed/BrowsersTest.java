@@ -21,9 +21,11 @@ class BrowsersTest {
   @Test
   void a_name_that_somebody_pointed_here_is_not_answered() throws IOException {
     for (String evil : new String[] {"evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "1e100.net"}) {
-      assertThat(get("/v1/models", evil).isError(403).json().at("/error/code").asText()).as(evil).isEqualTo("browser_refused");
-      Sealed.ask(post("/v1/chat/completions", evil)).isError(403);
-      get("/admin/projects", evil).isError(403);
+      assertThat(get("/v1/models", evil, "User-Agent: Mozilla/5.0").isError(403).json().at("/error/code").asText()).as(evil).isEqualTo("browser_refused");
+      Sealed.ask(post("/v1/chat/completions", evil, "Origin: http://" + evil)).isError(403);
+      assertThat(get("/v1/models", evil, "User-Agent: curl/8").status()).as("a program, by the name of a container").isEqualTo(200);
+      get("/admin/projects", evil, "Referer: http://" + evil + "/").isError(403);
+      get("/dashboard/", evil).isError(403);
     }
     for (String own : new String[] {"localhost", "localhost:8080", "app.localhost", "127.0.0.1", "127.0.0.1:9", "[::1]:8080", "LOCALHOST"}) {
       assertThat(get("/v1/models", own).status()).as(own).isEqualTo(200);
@@ -59,8 +61,8 @@ class BrowsersTest {
   @Test
   void with_keys_the_key_decides_and_a_host_may_be_named() throws Exception {
     try (Gateway gateway = Sealed.beside(Gateway.bare()).set("dromedary.browsers.allowed-hosts", "gateway.test").start(); Wire wire = new Wire(gateway.port())) {
-      assertThat(wire.send("GET /v1/models HTTP/1.1\r\nHost: gateway.test:80\r\n\r\n").read().status()).isEqualTo(200);
-      assertThat(wire.send("GET /v1/models HTTP/1.1\r\nHost: other.test\r\n\r\n").read().status()).isEqualTo(403);
+      assertThat(wire.send("GET /v1/models HTTP/1.1\r\nHost: gateway.test:80\r\nUser-Agent: Mozilla/5.0\r\n\r\n").read().status()).isEqualTo(200);
+      assertThat(wire.send("GET /v1/models HTTP/1.1\r\nHost: other.test\r\nUser-Agent: Mozilla/5.0\r\n\r\n").read().status()).isEqualTo(403);
     }
   }
 }

@@ -60,22 +60,6 @@ public final class SharedAnswers implements AutoCloseable {
    */
   public record Stats(long hits, long misses, long away, long garbage, long written, long dropped, @Nullable Map<String, Long> hitsOfAll) {}
 
-  /** What was purged, where it is told to all nodes. */
-  private record Purged(AnswerCache.Purge purge, Instant at) {
-    /** Fresh ones take all that is here, whatever the nodes' clocks say; of old ones, read at a start, only what was there then. */
-    AnswerCache.Purge asOf(Instant now) {
-      Duration since = Duration.between(at, now);
-      if (since.compareTo(Duration.ofMinutes(1)) < 0) {
-        return purge;
-      }
-      return new AnswerCache.Purge(purge.project(), purge.model(), purge.key(), purge.olderThan() == null ? since : since.plus(purge.olderThan()));
-    }
-
-    boolean forbids(String key, CachedAnswer answer) {
-      return answer.storedAt().isBefore(at) && (purge.key() == null || purge.key().equals(key)) && AnswerCache.matches(answer, purge, at);
-    }
-  }
-
   private final RedisCalls redis;
   private final AnswerCache memory;
   private final Consumer<AnswerCache.Purge> here;

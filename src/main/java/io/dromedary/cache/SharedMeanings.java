@@ -57,12 +57,6 @@ public final class SharedMeanings implements AutoCloseable {
    */
   public record Stats(boolean up, long hits, long misses, long away, long garbage, long written, long dropped) {}
 
-  private record Purged(AnswerCache.Purge purge, Instant at) {
-    boolean forbids(SemanticEntry entry) {
-      return entry.answer().storedAt().isBefore(at) && (purge.key() == null || purge.key().equals(entry.key())) && AnswerCache.matches(entry.answer(), purge, at);
-    }
-  }
-
   private final SemanticStore store;
   private final Settings settings;
   private final Clock clock;
@@ -152,7 +146,7 @@ public final class SharedMeanings implements AutoCloseable {
       SemanticEntry entry = unpack(packed);
       if (entry == null || !entry.partition().equals(partition) || !entry.answer().project().equals(project)) {
         garbage.increment();
-      } else if (!entry.answer().storedAt().plus(settings.ttl()).isBefore(clock.instant()) && purged.stream().noneMatch(each -> each.forbids(entry))) {
+      } else if (!entry.answer().storedAt().plus(settings.ttl()).isBefore(clock.instant()) && purged.stream().noneMatch(each -> each.forbids(entry.key(), entry.answer()))) {
         near.add(entry);
       }
     }

@@ -142,39 +142,13 @@ final class Kinds {
     return new Kinds(width, held, at, values, weights, bias);
   }
 
-  /** Least squares with a penalty, by the normal equations. */
+  /** By output, then by centre. */
   private static float[] regress(float[][] places, double[][] targets, float[][] centres, double[] mean) {
-    int count = centres.length;
-    double[][] normal = new double[count][count];
-    double[][] answer = new double[mean.length][count];
-    double[] near = new double[count];
-    for (int i = 0; i < places.length; i++) {
-      for (int a = 0; a < count; a++) {
-        near[a] = likeness(places[i], centres[a]);
-        for (int output = 0; output < mean.length; output++) {
-          answer[output][a] += near[a] * (targets[i][output] - mean[output]);
-        }
-      }
-      for (int a = 0; a < count; a++) {
-        double value = near[a];
-        double[] row = normal[a];
-        for (int b = 0; b <= a; b++) {
-          row[b] += value * near[b];
-        }
-      }
-    }
-    for (int a = 0; a < count; a++) {
-      for (int b = 0; b <= a; b++) {
-        normal[a][b] += PENALTY * likeness(centres[a], centres[b]);
-      }
-      normal[a][a] += 1e-3;
-    }
-    Landmarks.factor(normal);
-    float[] weights = new float[mean.length * count];
+    double[][] solved = Landmarks.ridge(places, targets, centres, mean, PENALTY, Kinds::likeness);
+    float[] weights = new float[mean.length * centres.length];
     for (int output = 0; output < mean.length; output++) {
-      Landmarks.solve(normal, answer[output]);
-      for (int a = 0; a < count; a++) {
-        weights[output * count + a] = (float) answer[output][a];
+      for (int a = 0; a < centres.length; a++) {
+        weights[output * centres.length + a] = (float) solved[output][a];
       }
     }
     return weights;

@@ -3,6 +3,7 @@ package io.dromedary.complexity;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
@@ -140,13 +141,39 @@ final class Landmarks {
         mean[output] += target[output] / targets.length;
       }
     }
+    double[][] solved = ridge(places, targets, Arrays.copyOf(marks, count), mean, penalty, Landmarks::kernel);
+    float[] at = new float[count * width];
+    float[] weights = new float[count * outputs];
+    float[] bias = new float[outputs];
+    for (int a = 0; a < count; a++) {
+      for (int column = 0; column < width; column++) {
+        at[column * count + a] = marks[a][column];
+      }
+    }
+    for (int output = 0; output < outputs; output++) {
+      bias[output] = (float) mean[output];
+      for (int a = 0; a < count; a++) {
+        weights[output * count + a] = (float) solved[output][a];
+      }
+    }
+    return new Landmarks(width, count, at, weights, bias);
+  }
+
+  /** How alike two places are. */
+  interface Likeness {
+    double of(float[] a, float[] b);
+  }
+
+  /** Kernel ridge regression on marks, by the normal equations. @return the weight of each mark, by output */
+  static double[][] ridge(float[][] places, double[][] targets, float[][] marks, double[] mean, double penalty, Likeness likeness) {
+    int count = marks.length;
     double[][] normal = new double[count][count];
-    double[][] answer = new double[outputs][count];
+    double[][] answer = new double[mean.length][count];
     double[] near = new double[count];
     for (int i = 0; i < places.length; i++) {
       for (int a = 0; a < count; a++) {
-        near[a] = kernel(places[i], marks[a]);
-        for (int output = 0; output < outputs; output++) {
+        near[a] = likeness.of(places[i], marks[a]);
+        for (int output = 0; output < mean.length; output++) {
           answer[output][a] += near[a] * (targets[i][output] - mean[output]);
         }
       }
@@ -160,27 +187,15 @@ final class Landmarks {
     }
     for (int a = 0; a < count; a++) {
       for (int b = 0; b <= a; b++) {
-        normal[a][b] += penalty * kernel(marks[a], marks[b]);
+        normal[a][b] += penalty * likeness.of(marks[a], marks[b]);
       }
       normal[a][a] += 1e-3;
     }
     factor(normal);
-    float[] at = new float[count * width];
-    float[] weights = new float[count * outputs];
-    float[] bias = new float[outputs];
-    for (int a = 0; a < count; a++) {
-      for (int column = 0; column < width; column++) {
-        at[column * count + a] = marks[a][column];
-      }
+    for (double[] output : answer) {
+      solve(normal, output);
     }
-    for (int output = 0; output < outputs; output++) {
-      solve(normal, answer[output]);
-      bias[output] = (float) mean[output];
-      for (int a = 0; a < count; a++) {
-        weights[output * count + a] = (float) answer[output][a];
-      }
-    }
-    return new Landmarks(width, count, at, weights, bias);
+    return answer;
   }
 
   private static double kernel(float[] a, float[] b) {

@@ -17,9 +17,4 @@ import org.jspecify.annotations.Nullable;
 public record Occasion(String project, Topic topic, Profile profile, boolean optimize, String session, @Nullable Stay stay, boolean explained) {
   /** Nothing is known. */
   public static final Occasion NONE = new Occasion("", Topic.NONE, Profile.NONE, false, "", null, false);
-
-  /** For routes: may the request be trimmed? */
-  public boolean isTrimmed() {
-    return optimize;
-  }
 }

@@ -54,7 +54,7 @@ public final class Optimizer {
 
   /** Caps and proposes what the occasion lets it; null when nobody asked for it. What it changed is told in the decision. */
   public @Nullable Trimmed trim(ChatRequest request, Occasion occasion, Candidates candidates) {
-    if (!occasion.isTrimmed()) {
+    if (!occasion.optimize()) {
       return null;
     }
     String task = occasion.topic().task();

@@ -6,10 +6,16 @@ import io.dromedary.batch.BatchPages;
 import io.dromedary.batch.BatchRunner;
 import io.dromedary.batch.BatchStore;
 import io.dromedary.batch.FilePages;
+import io.dromedary.batch.Lots;
+import io.dromedary.batch.RidePlanner;
+import io.dromedary.batch.RideRules;
 import io.dromedary.camel.BatchAsk;
 import io.dromedary.camel.BundleNames;
 import io.dromedary.catalog.Erasable;
+import io.dromedary.catalog.ModelCatalog;
+import io.dromedary.catalog.Reloadable;
 import io.dromedary.server.Readiness;
+import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Store;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -28,7 +34,7 @@ import org.springframework.context.annotation.Lazy;
 
 /** Batches: files, the work on their lines, inbox and outbox. */
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties(BatchSettings.class)
+@EnableConfigurationProperties({BatchSettings.class, ProviderBatchSettings.class})
 class Batches {
   @Bean
   BatchLimits batchLimits(BatchSettings settings, DromedarySettings all) {
@@ -46,17 +52,39 @@ class Batches {
   }
 
   @Bean
-  BatchPages batchPages(BatchStore store, BatchLimits limits, Clock clock) {
-    return new BatchPages(store, limits, clock);
+  BatchPages batchPages(BatchStore store, BatchLimits limits, Lots lots, RideRules rules, Clock clock) {
+    return new BatchPages(store, limits, rules.providers().isEmpty() ? null : lots, clock);
+  }
+
+  @Bean
+  RideRules rideRules(ProviderBatchSettings settings) {
+    return StartFailures.told(settings::rules);
+  }
+
+  @Bean
+  Lots lots(BatchStore store, RideRules rules, Clock clock) {
+    return new Lots(store, rules, clock);
+  }
+
+  @Bean
+  RidePlanner ridePlanner(RideRules rules, Reloadable<ModelCatalog> catalogue) {
+    return new RidePlanner(rules, catalogue::get);
   }
 
   @Bean(destroyMethod = "close")
-  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Clock clock, Readiness readiness, @Lazy CamelContext context, BundleNames names, MeterRegistry meters) {
-    BatchRunner runner = new BatchRunner(store, new BatchAsk(context, names), limits, clock, readiness::isStopping);
+  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Lots lots, RideRules rules, Ledger ledger, Clock clock, Readiness readiness, @Lazy CamelContext context, BundleNames names, MeterRegistry meters) {
+    BatchAsk routes = new BatchAsk(context, names, ledger);
+    BatchRunner runner = new BatchRunner(store, routes, limits, clock, readiness::isStopping, rules.providers().isEmpty() ? null : lots, routes);
     FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::answered).tag("outcome", "answered").description("Lines of batches that have ended, by outcome").register(meters);
     FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::failed).tag("outcome", "failed").description("Lines of batches that have ended, by outcome").register(meters);
     FunctionCounter.builder("dromedary.batch.retries", runner, BatchRunner::retries).description("Further tries of lines, after a limit or a failure").register(meters);
     Gauge.builder("dromedary.batch.lines.in.flight", runner, BatchRunner::linesInFlight).description("Lines that are being asked or wait to be asked again").register(meters);
+    String rides = "dromedary.batch.rides";
+    String described = "Lines that were taken along to providers' own batches, and what became of them";
+    FunctionCounter.builder(rides, runner, BatchRunner::boarded).tag("outcome", "boarded").description(described).register(meters);
+    FunctionCounter.builder(rides, runner, BatchRunner::delivered).tag("outcome", "answered").description(described).register(meters);
+    FunctionCounter.builder(rides, runner, BatchRunner::walked).tag("outcome", "walked").description(described).register(meters);
+    FunctionCounter.builder(rides, runner, BatchRunner::forfeited).tag("outcome", "forfeited").description(described).register(meters);
     Gauge.builder("dromedary.batch.running", runner, BatchRunner::running).description("Batches that this node works on").register(meters);
     return runner;
   }

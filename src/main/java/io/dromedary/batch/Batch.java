@@ -35,6 +35,15 @@ record Batch(String id, String project, String keyId, String entry, String endpo
     return OPEN.contains(status);
   }
 
+  /** Does its metadata say this? */
+  boolean says(String key, String value) {
+    try {
+      return metadata != null && Json.read(metadata).path(key).asText().equals(value);
+    } catch (IOException e) {
+      throw new UncheckedIOException("batch " + id + " cannot be read", e);
+    }
+  }
+
   /** As OpenAI shows it. */
   ObjectNode json() {
     ObjectNode json = Json.object().put("id", id).put("object", "batch").put("endpoint", endpoint);

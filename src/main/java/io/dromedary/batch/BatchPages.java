@@ -29,8 +29,11 @@ public final class BatchPages {
   private final BatchStore store;
   private final BatchLimits limits;
   private final Clock clock;
+  private final @Nullable Lots lots;
 
-  public BatchPages(BatchStore store, BatchLimits limits, Clock clock) {
+  /** @param lots null where no provider's batches are used */
+  public BatchPages(BatchStore store, BatchLimits limits, @Nullable Lots lots, Clock clock) {
+    this.lots = lots;
     this.store = store;
     this.limits = limits;
     this.clock = clock;
@@ -120,9 +123,14 @@ public final class BatchPages {
     return Paging.ends(page);
   }
 
-  /** {@code GET /v1/batches/{id}}. @throws Problem 404 */
+  /** {@code GET /v1/batches/{id}}; with its lots at providers, where it has any. @throws Problem 404 */
   public ObjectNode show(Inbound in, Caller caller) {
-    return found(in.name(), caller).json();
+    Batch batch = found(in.name(), caller);
+    ObjectNode json = batch.json();
+    if (lots != null) {
+      lots.show(json, batch.id());
+    }
+    return json;
   }
 
   /** {@code POST /v1/batches/{id}/cancel}: lines that are being asked are waited for. @throws Problem 404; 409 for one that has ended */

@@ -1,14 +1,11 @@
 package io.dromedary.batch;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Ride;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +18,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,13 +41,15 @@ public final class BatchRunner implements AutoCloseable {
   private static final Duration SOON = Duration.ofMillis(500);
   private static final int ENDED_AT_ONCE = 500;
   /** Limits of ours, and our store: nothing was asked, and later it will be. */
-  private static final Set<String> OURS = Set.of("rate_limit_exceeded", "overloaded", "not_ready", "ledger_unavailable");
+  static final Set<String> OURS = Set.of("rate_limit_exceeded", "overloaded", "not_ready", "ledger_unavailable");
 
   private final BatchStore store;
   private final LineAsker asker;
   private final BatchLimits limits;
   private final Clock clock;
   private final BooleanSupplier stopping;
+  /** Null where no provider's batches are used. */
+  private final @Nullable LotWork lots;
   private final Map<String, Run> running = new ConcurrentHashMap<>();
   private final ExecutorService threads = Executors.newCachedThreadPool(work -> {
     Thread thread = new Thread(work, "dromedary-batch");
@@ -61,8 +62,13 @@ public final class BatchRunner implements AutoCloseable {
   private final LongAdder retries = new LongAdder();
   private volatile boolean closed;
 
-  /** @param stopping true once the gateway is about to stop: no further line is begun */
-  public BatchRunner(BatchStore store, LineAsker asker, BatchLimits limits, Clock clock, BooleanSupplier stopping) {
+  /**
+   * @param stopping true once the gateway is about to stop: no further line is begun
+   * @param lots lines that wait in providers' own batches, null where those are not used
+   * @param carrier their way there and back, asked only with {@code lots}
+   */
+  public BatchRunner(BatchStore store, LineAsker asker, BatchLimits limits, Clock clock, BooleanSupplier stopping, @Nullable Lots lots, Carrier carrier) {
+    this.lots = lots == null ? null : new LotWork(lots, carrier, clock);
     this.store = store;
     this.asker = asker;
     this.limits = limits;
@@ -71,7 +77,7 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /** A batch that this node works on. */
-  private final class Run {
+  private final class Run implements LotWork.Run {
     final Batch batch;
     final AtomicInteger completed = new AtomicInteger();
     final AtomicInteger failed = new AtomicInteger();
@@ -83,19 +89,89 @@ public final class BatchRunner implements AutoCloseable {
     volatile long pausedUntil = System.nanoTime();
     volatile long toldAt = System.nanoTime();
     volatile int toldOf;
+    /** What its lines wait in, null for one whose lines are all asked at once. */
+    final @Nullable LotWork rides;
+    /** Lines of it that are asked one by one, whatever others do. */
+    BitSet walking = new BitSet();
+    /** All that is left of it waits elsewhere. */
+    boolean parks;
 
     Run(Batch batch) {
       this.batch = batch;
       this.total = batch.total();
+      this.rides = lots != null && lots.serves(batch) ? lots : null;
+    }
+
+    @Override
+    public Batch batch() {
+      return batch;
     }
 
     /** Is it to be left as it is, for a later time or another node? */
-    boolean leaves() {
+    @Override
+    public boolean leaves() {
       return lost || stopped() || clock.millis() > leasedUntilMs;
     }
 
-    boolean ends() {
+    @Override
+    public boolean ends() {
       return cancelled || clock.millis() > batch.expiresAtMs();
+    }
+
+    @Override
+    public void beside(Runnable work) throws InterruptedException {
+      places.acquire();
+      threads.execute(() -> {
+        inFlight.incrementAndGet();
+        try {
+          work.run();
+        } catch (RuntimeException mistake) {
+          LOG.error("a line of batch {} met a mistake of the gateway's own; the batch is left and taken again", batch.id(), mistake);
+          lost = true;
+        } finally {
+          inFlight.decrementAndGet();
+          places.release();
+        }
+      });
+    }
+
+    @Override
+    public void together() throws InterruptedException {
+      places.acquire(limits.parallel());
+      places.release(limits.parallel());
+    }
+
+    @Override
+    public LineAsker.@Nullable Told patiently(Supplier<LineAsker.Told> asks) {
+      while (!leaves()) {
+        LineAsker.Told told = asks.get();
+        if (!LotWork.isOurs(told)) {
+          return told;
+        }
+        pauses(told);
+        waits();
+        if (ends()) {
+          pause(SOON);
+        }
+      }
+      return null;
+    }
+
+    /** A limit of ours sent a line away: that is for all of them. */
+    void pauses(LineAsker.Told told) {
+      retries.increment();
+      pausedUntil = System.nanoTime() + shorter(told.retryAfter() == null ? SOON : told.retryAfter(), LONGEST_WAIT).toNanos();
+    }
+
+    void waits() {
+      while (pausedUntil - System.nanoTime() > 0 && !ends() && !leaves()) {
+        pause(Duration.ofNanos(Math.min(pausedUntil - System.nanoTime(), SOON.toNanos())));
+      }
+    }
+
+    @Override
+    public void keep(int line, boolean well, byte[] content) {
+      keepAnswer(this, line, well, content);
     }
   }
 
@@ -169,6 +245,8 @@ public final class BatchRunner implements AutoCloseable {
         if (ended != null) {
           LOG.info("batch={} project={} status={} lines={} completed={} failed={}", id, ended.project(), ended.status(), ended.total(), ended.completed(), ended.failed());
         }
+      } else if (run.parks) {
+        store.park(id, run.rides.rules().poll(), run.completed.get(), run.failed.get());
       } else if (!run.lost) {
         store.release(id);
       }
@@ -205,17 +283,28 @@ public final class BatchRunner implements AutoCloseable {
         run.cancelled = true;
       }
     }
-    int[] counts = new int[2];
-    BitSet answered = store.answered(batch.id(), counts);
-    run.completed.set(counts[0]);
-    run.failed.set(counts[1]);
-    run.toldOf = counts[0] + counts[1];
-    if (run.toldOf > 0) {
-      LOG.info("batch={} goes on after {} of {} lines", batch.id(), run.toldOf, run.total);
+    if (run.rides != null) {
+      run.rides.orphans(batch, false);
     }
-    askAll(run, answered);
-    if (run.leaves()) {
-      return false;
+    while (true) {
+      askAll(run, done(run));
+      if (run.leaves()) {
+        return false;
+      }
+      LotWork.State state = run.rides == null ? LotWork.State.ALL_ANSWERED : run.rides.go(run);
+      if (run.leaves()) {
+        return false;
+      }
+      if (state == LotWork.State.ALL_ANSWERED) {
+        break;
+      }
+      if (state == LotWork.State.WAITS) {
+        run.parks = true;
+        return false;
+      }
+    }
+    if (run.rides != null) {
+      run.rides.orphans(batch, true);
     }
     String status = run.cancelled ? Batch.CANCELLED : clock.millis() > batch.expiresAtMs() && run.completed.get() + run.failed.get() < run.total ? Batch.EXPIRED : Batch.COMPLETED;
     if (status.equals(Batch.EXPIRED)) {
@@ -225,6 +314,24 @@ public final class BatchRunner implements AutoCloseable {
     return store.end(batch, status, Ids.file(), Ids.file());
   }
 
+  /** Lines that are answered, or wait where they will be. */
+  private BitSet done(Run run) {
+    int[] counts = new int[2];
+    BitSet answered = store.answered(run.batch.id(), counts);
+    int before = run.toldOf;
+    run.completed.set(counts[0]);
+    run.failed.set(counts[1]);
+    run.toldOf = counts[0] + counts[1];
+    BitSet waiting = run.rides == null ? null : run.rides.waiting(run.batch, run.walking = new BitSet());
+    if (waiting != null) {
+      answered.or(waiting);
+    }
+    if (run.toldOf > before && (waiting == null || waiting.isEmpty())) {
+      LOG.info("batch={} goes on after {} of {} lines", run.batch.id(), run.toldOf, run.total);
+    }
+    return answered;
+  }
+
   private void askAll(Run run, BitSet answered) throws IOException, InterruptedException {
     try (BatchReader reader = new BatchReader(store.content(run.batch.inputFileId()), limits.longestLine())) {
       for (byte[] line = reader.next(); line != null && !run.ends() && !run.leaves(); line = reader.next()) {
@@ -232,43 +339,32 @@ public final class BatchRunner implements AutoCloseable {
           continue;
         }
         BatchLine request = BatchLine.of(reader.number(), line);
-        run.places.acquire();
-        threads.execute(() -> {
-          inFlight.incrementAndGet();
-          try {
-            answer(run, request);
-          } catch (RuntimeException mistake) {
-            LOG.error("line {} of batch {} met a mistake of the gateway's own; the batch is left and taken again", request.number(), run.batch.id(), mistake);
-            run.lost = true;
-          } finally {
-            inFlight.decrementAndGet();
-            run.places.release();
-          }
-        });
+        run.beside(() -> answer(run, request));
       }
     } finally {
-      run.places.acquire(limits.parallel());
+      run.together();
     }
   }
 
   private void answer(Run run, BatchLine line) {
     Batch batch = run.batch;
     for (int tries = 1; ; ) {
-      while (run.pausedUntil - System.nanoTime() > 0 && !run.ends() && !run.leaves()) {
-        pause(Duration.ofNanos(Math.min(run.pausedUntil - System.nanoTime(), SOON.toNanos())));
-      }
+      run.waits();
       if (run.ends() || run.leaves()) {
         return;
       }
-      LineAsker.Told told = asker.ask(new LineAsker.Asking(batch.project(), batch.keyId(), batch.entry(), line));
+      LineAsker.Told told = asker.ask(new LineAsker.Asking(batch.project(), batch.keyId(), batch.entry(), line, run.rides == null || run.walking.get(line.number()) ? null : batch.id()));
+      if (told.ride() != null) {
+        board(run, line, told.ride());
+        return;
+      }
       boolean well = told.status() < 300;
       if (!well && stopped()) {
         // cut by our own stop: it says nothing of the line
         return;
       }
-      if (!well && told.mayRetry() && told.code() != null && OURS.contains(told.code())) {
-        retries.increment();
-        run.pausedUntil = System.nanoTime() + shorter(told.retryAfter() == null ? SOON : told.retryAfter(), LONGEST_WAIT).toNanos();
+      if (LotWork.isOurs(told)) {
+        run.pauses(told);
         continue;
       }
       if (told.status() >= 500 && tries < limits.tries()) {
@@ -280,38 +376,31 @@ public final class BatchRunner implements AutoCloseable {
         }
         continue;
       }
-      keepAnswer(run, line.number(), well, result(batch, line, told));
+      keepAnswer(run, line.number(), well, ResultLine.of(batch, line.number(), line.customId(), told));
       return;
     }
   }
 
-  private static byte[] result(Batch batch, BatchLine line, LineAsker.Told told) {
-    // the body is put in as it is: it need not be read to be told
-    byte[] body = told.body();
-    ObjectNode response = Json.object().put("status_code", told.status()).put("request_id", told.requestId());
-    String before = start(batch, line) + ",\"response\":" + Json.text(response).replaceFirst("}$", ",\"body\":");
-    byte[] head = before.getBytes(UTF_8);
-    byte[] tail = "},\"error\":null}\n".getBytes(UTF_8);
-    byte[] all = new byte[head.length + body.length + tail.length];
-    System.arraycopy(head, 0, all, 0, head.length);
-    for (int i = 0; i < body.length; i++) {
-      // one line: a line break between JSON's tokens is as good as a blank, and inside a text there is none
-      all[head.length + i] = body[i] == '\n' || body[i] == '\r' ? (byte) ' ' : body[i];
+  /** Its money is held: it is noted, however long the store takes, unless this process ends first. */
+  private void board(Run run, BatchLine line, Ride ride) {
+    while (true) {
+      try {
+        lots.board(run.batch, line, ride);
+        return;
+      } catch (Problem storeIsDown) {
+        if (closed) {
+          return;
+        }
+        pause(SOON);
+      }
     }
-    System.arraycopy(tail, 0, all, head.length + body.length, tail.length);
-    return all;
-  }
-
-  private static String start(Batch batch, BatchLine line) {
-    String json = Json.text(Json.object().put("id", "batch_req_" + batch.id().substring("batch_".length()) + "_" + line.number()).put("custom_id", line.customId()));
-    return json.substring(0, json.length() - 1);
   }
 
   /** An answer has been paid for: it is kept, however long the store takes, unless this process ends first. */
   private void keepAnswer(Run run, int line, boolean well, byte[] content) {
     while (true) {
       try {
-        if (store.answer(run.batch.id(), line, well, content)) {
+        if (run.rides == null ? store.answer(run.batch.id(), line, well, content) : store.answerRide(run.batch.id(), line, well, content)) {
           (well ? run.completed : run.failed).incrementAndGet();
           (well ? good : bad).increment();
         }
@@ -328,15 +417,12 @@ public final class BatchRunner implements AutoCloseable {
   /** The window is over: what was not asked says so. */
   private void expireRest(Run run) throws IOException {
     BitSet answered = store.answered(run.batch.id(), new int[2]);
-    byte[] end = ",\"response\":null,\"error\":{\"code\":\"batch_expired\",\"message\":\"This request could not be executed before the completion window expired.\"}}\n".getBytes(UTF_8);
     int written = 0;
     try (BatchReader reader = new BatchReader(store.content(run.batch.inputFileId()), limits.longestLine())) {
       for (byte[] line = reader.next(); line != null && !run.leaves(); line = reader.next()) {
         if (!answered.get(reader.number())) {
-          byte[] head = start(run.batch, BatchLine.of(reader.number(), line)).getBytes(UTF_8);
-          byte[] all = Arrays.copyOf(head, head.length + end.length);
-          System.arraycopy(end, 0, all, head.length, end.length);
-          keepAnswer(run, reader.number(), false, all);
+          String customId = BatchLine.of(reader.number(), line).customId();
+          keepAnswer(run, reader.number(), false, ResultLine.none(run.batch, reader.number(), customId, "batch_expired", "This request could not be executed before the completion window expired."));
           if (++written % ENDED_AT_ONCE == 0) {
             LOG.info("batch={} has expired; {} lines are told so", run.batch.id(), written);
           }
@@ -380,6 +466,23 @@ public final class BatchRunner implements AutoCloseable {
   /** Further tries since the start. */
   public double retries() {
     return retries.sum();
+  }
+
+  /** Lines since the start that were taken along to providers' batches, were answered there, were asked one by one after all, or were charged without an answer. */
+  public double boarded() {
+    return lots == null ? 0 : lots.boarded();
+  }
+
+  public double delivered() {
+    return lots == null ? 0 : lots.answered();
+  }
+
+  public double walked() {
+    return lots == null ? 0 : lots.walked();
+  }
+
+  public double forfeited() {
+    return lots == null ? 0 : lots.forfeited();
   }
 
   /** Begins nothing further and waits a moment for what is being asked; what is left is gone on with after the next start. */

@@ -53,7 +53,7 @@ public final class BatchStore {
   }
 
   /** @throws Problem 503 when the store cannot be reached */
-  private <T> T with(Work<T> work) {
+  <T> T with(Work<T> work) {
     try (Connection connection = dataSource.getConnection()) {
       return work.on(connection);
     } catch (SQLException e) {
@@ -61,7 +61,7 @@ public final class BatchStore {
     }
   }
 
-  private <T> T together(Work<T> work) {
+  <T> T together(Work<T> work) {
     return with(connection -> {
       connection.setAutoCommit(false);
       try {
@@ -82,14 +82,14 @@ public final class BatchStore {
     return new Problem(503, "service_unavailable_error", "the store of files and batches cannot be reached; try again").code("ledger_unavailable").retryAfter(Duration.ofSeconds(1));
   }
 
-  private static int run(Connection connection, String sql, @Nullable Object... values) throws SQLException {
+  static int run(Connection connection, String sql, @Nullable Object... values) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(sql)) {
       bind(statement, values);
       return statement.executeUpdate();
     }
   }
 
-  private static void bind(PreparedStatement statement, @Nullable Object... values) throws SQLException {
+  static void bind(PreparedStatement statement, @Nullable Object... values) throws SQLException {
     for (int i = 0; i < values.length; i++) {
       statement.setObject(i + 1, values[i]);
     }
@@ -345,7 +345,7 @@ public final class BatchStore {
           try {
             run(connection, "INSERT INTO dromedary_batch_keys (project, idempotency_key, request_hash, object_id, created_at_ms) VALUES (?, ?, ?, ?, ?)", project, once.key(), once.hash(), objectId, clock.millis());
           } catch (SQLException e) {
-            if (e.getSQLState() != null && e.getSQLState().startsWith("23")) {
+            if (exists(e)) {
               throw new Taken();
             }
             throw e;
@@ -461,7 +461,7 @@ public final class BatchStore {
 
   /** @return false if it has ended already */
   boolean cancel(String batchId) {
-    return with(connection -> run(connection, "UPDATE dromedary_batches SET status = 'cancelling', cancelling_at_ms = ? WHERE id = ? AND status IN ('validating', 'in_progress')", clock.millis(), batchId)) == 1;
+    return with(connection -> run(connection, "UPDATE dromedary_batches SET status = 'cancelling', cancelling_at_ms = ?, lease_until_ms = CASE WHEN lease_node IS NULL THEN 0 ELSE lease_until_ms END WHERE id = ? AND status IN ('validating', 'in_progress')", clock.millis(), batchId)) == 1;
   }
 
   // ---- work
@@ -499,6 +499,12 @@ public final class BatchStore {
     with(connection -> run(connection, "UPDATE dromedary_batches SET lease_node = NULL, lease_until_ms = 0 WHERE id = ? AND lease_node = ?", batchId, node));
   }
 
+  /** Leaves a batch, whose lines wait at a provider, to whoever takes it after that time; at once if it is cancelled. */
+  void park(String batchId, Duration time, int completed, int failed) {
+    with(connection -> run(connection, "UPDATE dromedary_batches SET lease_node = NULL, lease_until_ms = CASE WHEN status = 'cancelling' THEN CAST(0 AS BIGINT) ELSE CAST(? AS BIGINT) END, completed = ?, failed = ? WHERE id = ? AND lease_node = ?",
+        clock.millis() + time.toMillis(), completed, failed, batchId, node));
+  }
+
   /** Its file is right. @return false if it is no longer this node's, or was cancelled meanwhile */
   boolean valid(String batchId, int total) {
     return with(connection -> run(connection, "UPDATE dromedary_batches SET status = 'in_progress', total = ?, in_progress_at_ms = ? WHERE id = ? AND lease_node = ? AND status = 'validating'", total, clock.millis(), batchId, node)) == 1;
@@ -530,14 +536,40 @@ public final class BatchStore {
   boolean answer(String batchId, int line, boolean good, byte[] content) {
     return with(connection -> {
       try {
-        return run(connection, "INSERT INTO dromedary_batch_lines (batch_id, line_no, good, bytes, content) VALUES (?, ?, ?, ?, ?)", batchId, line, good, content.length, content) == 1;
+        return insert(connection, batchId, line, good, content) == 1;
       } catch (SQLException e) {
-        if (e.getSQLState() != null && e.getSQLState().startsWith("23")) {
+        if (exists(e)) {
           return false;
         }
         throw e;
       }
     });
+  }
+
+  /** The same for a line that waited in a provider's batch, or might have: it waits no more. */
+  boolean answerRide(String batchId, int line, boolean good, byte[] content) {
+    return together(connection -> {
+      boolean known;
+      try (PreparedStatement select = connection.prepareStatement("SELECT 1 FROM dromedary_batch_lines WHERE batch_id = ? AND line_no = ?")) {
+        bind(select, batchId, line);
+        try (ResultSet row = select.executeQuery()) {
+          known = row.next();
+        }
+      }
+      if (!known) {
+        insert(connection, batchId, line, good, content);
+      }
+      LotStore.forget(connection, batchId, line);
+      return !known;
+    });
+  }
+
+  private static int insert(Connection connection, String batchId, int line, boolean good, byte[] content) throws SQLException {
+    return run(connection, "INSERT INTO dromedary_batch_lines (batch_id, line_no, good, bytes, content) VALUES (?, ?, ?, ?, ?)", batchId, line, good, content.length, content);
+  }
+
+  static boolean exists(SQLException e) {
+    return e.getSQLState() != null && e.getSQLState().startsWith("23");
   }
 
   void finalizing(String batchId) {
@@ -587,6 +619,7 @@ public final class BatchStore {
     return together(connection -> {
       String ended = "SELECT id FROM dromedary_batches WHERE status NOT IN " + OPEN + " AND outbox_node IS NULL" + which;
       run(connection, "DELETE FROM dromedary_batch_lines WHERE batch_id IN (" + ended + ")", values);
+      run(connection, "DELETE FROM dromedary_rides WHERE batch_id IN (" + ended + ")", values);
       run(connection, "DELETE FROM dromedary_files WHERE batch_id IN (" + ended + ")", values);
       int forgotten = run(connection, "DELETE FROM dromedary_batches WHERE status NOT IN " + OPEN + " AND outbox_node IS NULL" + which, values);
       String unread = " FROM dromedary_files WHERE batch_id IS NULL AND id NOT IN (SELECT input_file_id FROM dromedary_batches WHERE status IN " + OPEN + ")" + which;

@@ -17,6 +17,10 @@ final class Ids {
     return "batch_" + random();
   }
 
+  static String lot() {
+    return "lot_" + random();
+  }
+
   private static String random() {
     StringBuilder id = new StringBuilder(24);
     RANDOM.ints(24, 0, SIGNS.length()).forEach(i -> id.append(SIGNS.charAt(i)));

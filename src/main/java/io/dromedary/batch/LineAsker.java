@@ -1,5 +1,6 @@
 package io.dromedary.batch;
 
+import io.dromedary.catalog.Ride;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -9,8 +10,9 @@ public interface LineAsker {
    * In whose name, by which entry.
    *
    * @param keyId "" for a batch of no key
+   * @param rides the batch's id if the line may wait in its provider's own batch, else null
    */
-  record Asking(String project, String keyId, String entry, BatchLine line) {}
+  record Asking(String project, String keyId, String entry, BatchLine line, @Nullable String rides) {}
 
   /**
    * What came of it.
@@ -18,8 +20,10 @@ public interface LineAsker {
    * @param body JSON: the answer, or the error as its caller would have got it
    * @param code of the error, null if there is none
    * @param mayRetry false when another try cannot help
+   * @param cost in dollars, null where nothing was charged or is known
+   * @param ride set when it is to wait in its provider's own batch; then all else says nothing
    */
-  record Told(int status, String requestId, byte[] body, @Nullable String code, @Nullable Duration retryAfter, boolean mayRetry) {}
+  record Told(int status, String requestId, byte[] body, @Nullable String code, @Nullable Duration retryAfter, boolean mayRetry, @Nullable String cost, @Nullable Ride ride) {}
 
   /** Never throws for a request that failed. */
   Told ask(Asking asking);

@@ -47,6 +47,7 @@ public final class Ingress implements Processor {
       "strategy", "complexity", "tier", "topic", "occasion", "trimmed",
       "candidates", "candidate", "provider", "attempt", "answer", "failure",
       "cascade", "question", "judge", "judging", "verdict",
+      "rides", "passage", "wire", "ride", "ticket", "arrival", "lot", "cargo", "known", "errand", "news",
       "bill", "event", "eventsWait", "relaySleeps");
 
   private final HttpEntry http;

@@ -53,6 +53,7 @@ public final class Attempt {
   private volatile Tariff.@Nullable Terms terms;
   private volatile @Nullable Duration patience;
   private volatile List<String> dropped = List.of();
+  private volatile @Nullable String batchId;
 
   /**
    * @param id unique: {@code <requestId>.<number>}
@@ -117,7 +118,17 @@ public final class Attempt {
     this.terms = terms;
   }
 
-  /** What it would have cost at the list price, where it ran on capacity that is paid for by the hour; null elsewhere and until its end. */
+  /** Says that it waits in a provider's batch, for a batch of ours, whatever becomes of this process. */
+  public void standsFor(String batchId) {
+    this.batchId = batchId;
+  }
+
+  /** The batch of ours that it waits for in a provider's; null for a call of this process. */
+  public @Nullable String batchId() {
+    return batchId;
+  }
+
+  /** What it would have cost at the list price, where it ran on capacity that is paid for by the hour or in a provider's batch; null elsewhere and until its end. */
   public @Nullable Usd spared() {
     Tariff.Terms on = terms;
     Outcome end = outcome;

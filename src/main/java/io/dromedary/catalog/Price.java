@@ -4,6 +4,7 @@ import io.dromedary.chat.Usage;
 import io.dromedary.chat.Usd;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.math.RoundingMode;
 import java.time.LocalDate;
 import java.util.List;
 
@@ -72,6 +73,20 @@ public record Price(String version, LocalDate effectiveFrom, String source, Rate
     Rates rates = ratesFor(inputTokens);
     boolean writingCostsMore = rates.cacheWrite() > rates.input();
     return cost(new Usage(writingCostsMore ? 0 : inputTokens, 0, writingCostsMore ? inputTokens : 0, maxOutputTokens, 0, true));
+  }
+
+  /** The same at a part of its rates, such as half for a provider's batch. @param as what its version is marked with */
+  public Price times(BigDecimal factor, String as) {
+    return new Price(version + as, effectiveFrom, source + ", times " + factor.toPlainString(), times(base, factor),
+        longPrompt.stream().map(tier -> new LongPrompt(tier.aboveInputTokens(), times(tier.rates(), factor))).toList(), times(perRequest, factor));
+  }
+
+  private static Rates times(Rates rates, BigDecimal factor) {
+    return new Rates(times(rates.input(), factor), times(rates.output(), factor), times(rates.cacheRead(), factor), times(rates.cacheWrite(), factor));
+  }
+
+  private static long times(long nanos, BigDecimal factor) {
+    return factor.multiply(BigDecimal.valueOf(nanos)).setScale(0, RoundingMode.HALF_UP).longValueExact();
   }
 
   private Rates ratesFor(long inputTokens) {

@@ -153,7 +153,7 @@ public final class ProviderClient {
       Exchange exchange = new Exchange(request, attempt, part.outgoing(), "application/json", started, deadline, "the embeddings",
           sent -> sent ? before.plus(Usage.counted(TokenCounter.input(request, part.from(), part.to()), 0)) : before);
       EmbeddingFormat.Vectors made = exchange.run(response -> {
-        EmbeddingFormat.Vectors read = format.read(request, part, body(response, MAX_ANSWER_BYTES, false));
+        EmbeddingFormat.Vectors read = format.read(request, part, body(provider, response, MAX_ANSWER_BYTES, false));
         return read.inputTokens() > 0 ? read : new EmbeddingFormat.Vectors(read.vectors(), format.inputTokens(headers(response)));
       });
       vectors.addAll(made.vectors());
@@ -165,7 +165,7 @@ public final class ProviderClient {
   }
 
   /** T5: a request that wants all its parameters taken is refused rather than trimmed; whoever asked in another way gets the rest. */
-  private static WireFormat.Outgoing strictly(ChatRequest request, Model model, WireFormat.Outgoing outgoing) {
+  static WireFormat.Outgoing strictly(ChatRequest request, Model model, WireFormat.Outgoing outgoing) {
     if (!outgoing.dropped().isEmpty() && request.providerPreferences().path("require_parameters").asBoolean(false)) {
       throw notTaken(outgoing.dropped().get(0), model);
     }
@@ -237,7 +237,7 @@ public final class ProviderClient {
           status = response.getCode();
           http.pace().heard(name -> value(response, name));
           if (status / 100 != 2) {
-            throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(response, MAX_ERROR_BYTES, true)));
+            throw wireFormat.failure(provider, new WireFormat.Incoming(status, headers(response), body(provider, response, MAX_ERROR_BYTES, true)));
           }
           T answer = reading.read(response);
           http.pace().took(handedOver ? 1 : 0, System.nanoTime() - started);
@@ -250,7 +250,7 @@ public final class ProviderClient {
       } catch (ProviderFailure failure) {
         throw ended(failure);
       } catch (IOException e) {
-        throw ended(failure(e, call));
+        throw ended(failure(provider, e, call));
       } catch (RuntimeException e) {
         // A wire format that chokes on what a provider said: the provider's junk, not the caller's problem.
         throw ended(ProviderFailure.of(Kind.JUNK, provider, "the answer could not be read", e));
@@ -282,7 +282,7 @@ public final class ProviderClient {
     return aborted.provider().isEmpty() ? ProviderFailure.of(aborted.kind(), provider, String.valueOf(aborted.getMessage())) : aborted;
   }
 
-  private ProviderFailure failure(IOException e, ProviderCall call) {
+  static ProviderFailure failure(String provider, IOException e, ProviderCall call) {
     if (e instanceof ConnectionRequestTimeoutException) {
       return ProviderFailure.of(Kind.NOT_CALLED, provider, "no connection to provider `" + provider + "` came free in time");
     }
@@ -297,8 +297,11 @@ public final class ProviderClient {
   }
 
   private ChatResponse whole(ChatRequest request, Model model, ClassicHttpResponse response) throws IOException {
-    byte[] body = body(response, MAX_ANSWER_BYTES, false);
-    ChatResponse answer = wireFormat.read(request, model, body);
+    return counted(request, wireFormat.read(request, model, body(provider, response, MAX_ANSWER_BYTES, false)));
+  }
+
+  /** The same, with a usage of our own count if it has none. */
+  static ChatResponse counted(ChatRequest request, ChatResponse answer) {
     if (answer.usage().total() == 0) {
       Usage counted = Usage.counted(TokenCounter.input(request), TokenCounter.count(answer.text()));
       answer.json().set("usage", UsageJson.write(counted));
@@ -307,7 +310,7 @@ public final class ProviderClient {
     return answer;
   }
 
-  private byte[] body(ClassicHttpResponse response, int most, boolean cutIfLonger) throws IOException {
+  static byte[] body(String provider, ClassicHttpResponse response, int most, boolean cutIfLonger) throws IOException {
     HttpEntity entity = response.getEntity();
     if (entity == null) {
       return new byte[0];
@@ -335,7 +338,7 @@ public final class ProviderClient {
     }
   }
 
-  private static InputStream stream(ClassicHttpResponse response) throws IOException {
+  static InputStream stream(ClassicHttpResponse response) throws IOException {
     HttpEntity entity = response.getEntity();
     if (entity == null) {
       return InputStream.nullInputStream();
@@ -348,7 +351,7 @@ public final class ProviderClient {
     return header == null ? null : header.getValue();
   }
 
-  private static Map<String, String> headers(ClassicHttpResponse response) {
+  static Map<String, String> headers(ClassicHttpResponse response) {
     Map<String, String> headers = new HashMap<>();
     for (Header header : response.getHeaders()) {
       headers.put(header.getName().toLowerCase(Locale.ROOT), header.getValue());

@@ -67,7 +67,7 @@ public final class Accountant {
     Instant now = Instant.now();
     Duration total = Duration.between(request.receivedAt(), now);
     Usd cost = Usd.ZERO;
-    // what provisioned capacity spared is its saving, not the routing's
+    // what provisioned capacity or a provider's batch spared is its saving, not the routing's
     Usd spared = Usd.ZERO;
     Duration waited = Duration.ZERO;
     for (Attempt attempt : attempts) {
@@ -76,7 +76,7 @@ public final class Accountant {
       cost = cost.plus(outcome.cost());
       waited = waited.plus(outcome.total());
       Usd listed = attempt.spared();
-      spared = listed == null ? spared : spared.plus(listed);
+      spared = listed == null ? spared : spared.plus(listed.minus(outcome.cost()));
     }
     // of a cascade it need not be the last call; a judge's answer is nobody's
     Attempt last = candidates == null ? null : candidates.served();

@@ -5,6 +5,7 @@ import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
 import io.dromedary.catalog.Draw;
 import io.dromedary.catalog.Model;
+import io.dromedary.catalog.Passage;
 import io.dromedary.catalog.Price;
 import io.dromedary.catalog.Tariff;
 import io.dromedary.chat.Caller;
@@ -54,12 +55,9 @@ public final class AttemptBook {
     List<Attempt> earlier = candidates.attempts();
     int number = earlier.size() + 1;
     Model model = candidate.model();
-    String forbidden = caller.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
-    if (forbidden != null) {
-      throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
-    }
+    allowed(caller, model);
     long input = inputAtMost(request);
-    long output = request instanceof ChatRequest chat ? outputAtMost(chat, model) : 0;
+    long output = outputAtMost(request, model);
     Tariff.Terms terms = tariff.take(model, model.price(request.receivedAt()), input + output);
     Price price = terms.price();
     Usd most = price == null ? Usd.ZERO : price.upperBound(input, output);
@@ -85,6 +83,35 @@ public final class AttemptBook {
     return attempt;
   }
 
+  /**
+   * Holds what a request may cost in its provider's own batch; when this returns, that is durable, and no process's end changes it.
+   *
+   * @throws Problem as {@link #begin}; 409 for a model that runs on capacity which is paid for already
+   */
+  public Attempt hold(ModelRequest request, Caller caller, Passage passage) {
+    Model model = passage.candidate().model();
+    allowed(caller, model);
+    Price listed = model.price(request.receivedAt());
+    if (tariff.marginal(model, listed) != listed) {
+      throw new Problem(409, "invalid_request_error", "the model `" + model.id() + "` runs on provisioned capacity, which is cheaper than a batch of its provider").code("capacity_is_cheaper");
+    }
+    Price price = listed == null ? null : listed.times(passage.factor(), "*batch");
+    Usd most = price == null ? Usd.ZERO : price.upperBound(inputAtMost(request), outputAtMost(request, model));
+    List<Draw> drawn = draws.of(request, caller, List.of(), model, price == null ? null : most);
+    Attempt attempt = new Attempt(request.id() + ".1", 1, passage.candidate(), price, most, Instant.now(), Attempt.Purpose.ANSWER, drawn);
+    attempt.standsFor(passage.batchId());
+    attempt.terms(new Tariff.Terms(price, listed, null));
+    ledger.begin(attempt, request.id(), caller.project());
+    return attempt;
+  }
+
+  private static void allowed(Caller caller, Model model) {
+    String forbidden = caller.policy().forbids(model.provider(), model.name(), model.id(), model.tags());
+    if (forbidden != null) {
+      throw new Problem(403, "invalid_request_error", "the model `" + model.id() + "` may not answer: " + forbidden).code("model_not_allowed").param("model").shouldRetry(false);
+    }
+  }
+
   private static long inputAtMost(ModelRequest request) {
     return request instanceof EmbeddingRequest embeddings ? TokenCounter.inputAtMost(embeddings) : TokenCounter.inputAtMost((ChatRequest) request);
   }
@@ -95,7 +122,10 @@ public final class AttemptBook {
     return price == null ? null : price.upperBound(inputAtMost(request), outputAtMost(request, model));
   }
 
-  private long outputAtMost(ChatRequest request, Model model) {
+  private long outputAtMost(ModelRequest asked, Model model) {
+    if (!(asked instanceof ChatRequest request)) {
+      return 0;
+    }
     long unasked = model.maxOutputTokens() > 0 ? model.maxOutputTokens() : model.contextTokens() > 0 ? model.contextTokens() : defaultMaxOutput;
     return request.maxOutputTokens().orElse(unasked) * Math.max(1, request.json().path("n").asLong(1));
   }

@@ -66,6 +66,13 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle, Entry.Take, Entry
     final List<CostEvents.Event> events;
     /** What becomes of its idempotency key in the same transaction, null if it has none. */
     final @Nullable Ending ending;
+    /** What is held for it whatever process settles it, found by the writer; null if it is no such request, or was settled before. */
+    @Nullable Hold standing;
+
+    /** Does it end a request that waited in a provider's batch? */
+    boolean stands() {
+      return bill.attempts().size() == 1 && bill.attempts().get(0).batchId() != null;
+    }
 
     Settle(Bill bill, List<CostEvents.Event> events, @Nullable Ending ending, boolean waited) {
       super(waited ? Thread.currentThread() : null);

@@ -3,6 +3,7 @@ package io.dromedary.spend;
 import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Bill;
 import io.dromedary.chat.Problem;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
@@ -22,6 +23,7 @@ public final class Ledger implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final System.Logger LOG = System.getLogger(Ledger.class.getName());
 
+  private final Store store;
   private final LedgerWriter writer;
   private final Outbox outbox;
   private final Predicate<String> told;
@@ -47,6 +49,7 @@ public final class Ledger implements AutoCloseable {
   }
 
   private Ledger(Store store, Outbox outbox, Predicate<String> told, Clock clock, Duration patience) {
+    this.store = store;
     this.told = told;
     this.outbox = outbox;
     this.patienceNanos = patience.toNanos();
@@ -183,6 +186,45 @@ public final class Ledger implements AutoCloseable {
       throw unavailable();
     }
     entry.await(patienceNanos, false, unavailable());
+  }
+
+  /** The requests that wait in a provider's batch for this batch of ours. @throws Problem 503 {@code ledger_unavailable} */
+  public List<String> standing(String batchId) {
+    return look(connection -> Standing.of(connection, batchId));
+  }
+
+  /** Gives back what is held for a request that waits in a provider's batch and will not be answered there; does nothing if it does not wait. */
+  public void release(String requestId) {
+    close(requestId, false);
+  }
+
+  /** Charges such a request what is held for it, since the provider may have: flagged {@code UNKNOWN}, as what a killed process leaves. */
+  public void forfeit(String requestId) {
+    close(requestId, true);
+  }
+
+  private void close(String requestId, boolean charged) {
+    Bill bill = look(connection -> Standing.bill(connection, requestId, charged));
+    if (bill != null) {
+      Entry.Settle entry = new Entry.Settle(bill, charged ? events(bill) : List.of(), null, true);
+      if (!writer.put(entry, patienceNanos)) {
+        throw unavailable();
+      }
+      entry.await(patienceNanos, false, unavailable());
+    }
+  }
+
+  /** A read. */
+  private interface Look<T> {
+    T at(Connection connection) throws SQLException;
+  }
+
+  private <T> T look(Look<T> look) {
+    try (Connection connection = store.dataSource().getConnection()) {
+      return look.at(connection);
+    } catch (SQLException e) {
+      throw unavailable();
+    }
   }
 
   private List<CostEvents.Event> events(Bill bill) {

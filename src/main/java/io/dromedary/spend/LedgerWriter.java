@@ -60,8 +60,16 @@ final class LedgerWriter implements Runnable {
     }
   }
 
-  /** A start that was refused though it may have been written. */
-  private record Void(long seq, Entry.@Nullable Hold hold) {}
+  /**
+   * A start that was refused though it may have been written.
+   *
+   * @param standing the request's id, of one that waits in a provider's batch; else null
+   */
+  private record Void(long seq, Entry.@Nullable Hold hold, @Nullable String standing) {
+    static Void of(Entry.Begin begin) {
+      return new Void(begin.seq, begin.hold, begin.attempt.batchId() == null ? null : begin.requestId);
+    }
+  }
 
   private final Map<String, Open> open = new HashMap<>();
   private final PurseRows purses;
@@ -312,7 +320,12 @@ final class LedgerWriter implements Runnable {
     int events = 0;
     PurseRows.Round round = round(connection, group);
     for (Void left : voids) {
-      if (left.hold() == null) {
+      if (left.standing() != null) {
+        Entry.Hold hold = Standing.remove(connection, left.standing());
+        if (hold != null && round != null) {
+          round.settle(hold, 0);
+        }
+      } else if (left.hold() == null) {
         rows.voided(left.seq());
       } else {
         round.voided(left.seq(), left.hold());
@@ -372,7 +385,7 @@ final class LedgerWriter implements Runnable {
     }
     if (!begin.written()) {
       forget(begin);
-      voids.add(new Void(begin.seq, begin.hold));
+      voids.add(Void.of(begin));
     } else if (begin.hold != null && request != null) {
       request.holds.put(begin.attempt.number(), begin.hold);
     }
@@ -388,6 +401,14 @@ final class LedgerWriter implements Runnable {
       }
     }
     for (Entry entry : group) {
+      if (entry instanceof Entry.Settle settle && settle.stands()) {
+        settle.standing = Standing.find(connection, settle.bill.requestId());
+        if (settle.standing != null && settle.standing.purses().length > 0) {
+          wanted = wanted == null ? new TreeSet<>() : wanted;
+          PurseRows.addAll(wanted, settle.standing.purses());
+        }
+        continue;
+      }
       List<Attempt> attempts = entry instanceof Entry.Settle settle ? settle.bill.attempts() : entry instanceof Entry.Begin begin ? List.of(begin.attempt) : List.of();
       for (Attempt attempt : attempts) {
         if (!attempt.draws().isEmpty()) {
@@ -408,6 +429,10 @@ final class LedgerWriter implements Runnable {
 
   private void add(Rows rows, Entry.Begin begin, PurseRows.@Nullable Round round) throws SQLException {
     Attempt attempt = begin.attempt;
+    if (attempt.batchId() != null) {
+      stand(begin, attempt, round);
+      return;
+    }
     Open request = open.computeIfAbsent(begin.requestId, k -> new Open(sequence.next()));
     begin.seq = request.seq | attempt.number();
     begin.owned = false;
@@ -442,8 +467,29 @@ final class LedgerWriter implements Runnable {
     rows.begin(begin.seq, begin.requestId, begin.project, attempt, slot, held);
   }
 
+  /** One that waits in a provider's batch: its row is no process's, and it has no key before it is settled. */
+  private void stand(Entry.Begin begin, Attempt attempt, PurseRows.@Nullable Round round) throws SQLException {
+    long[] ids = purses.ids(attempt);
+    begin.refusal = round == null ? null : round.take(attempt, ids);
+    begin.hold = begin.refusal == null ? new Entry.Hold(ids, attempt.reserved().nanos()) : null;
+    begin.owned = begin.refusal == null;
+    if (begin.owned) {
+      Standing.add(connected(), begin.requestId, begin.project, attempt, PurseRows.text(ids));
+    }
+  }
+
   private int add(Rows rows, Entry.Settle settle, PurseRows.@Nullable Round round, long now) throws SQLException {
     Bill bill = settle.bill;
+    if (settle.stands() && (settle.standing == null || Standing.remove(connected(), bill.requestId()) == null)) {
+      // settled before, here or by another process
+      return 0;
+    }
+    if (settle.standing != null && bill.status().equals(Standing.RELEASED)) {
+      if (round != null) {
+        round.settle(settle.standing, 0);
+      }
+      return 0;
+    }
     Open request = open.get(bill.requestId());
     long seq = request == null ? sequence.next() : request.seq;
     long cost = 0;
@@ -454,7 +500,11 @@ final class LedgerWriter implements Runnable {
       }
       Charged charged = Charged.of(attempt);
       cost = Math.addExact(cost, charged.cost().nanos());
-      if (round != null && !attempt.draws().isEmpty()) {
+      if (settle.standing != null) {
+        if (round != null) {
+          round.settle(settle.standing, charged.cost().nanos());
+        }
+      } else if (round != null && !attempt.draws().isEmpty()) {
         round.settle(attempt, purses.ids(attempt), request == null ? null : request.holds.get(attempt.number()), charged.cost().nanos());
       }
       rows.end(attemptSeq, charged, now);
@@ -625,7 +675,7 @@ final class LedgerWriter implements Runnable {
       }
       if (entry instanceof Entry.Begin begin) {
         if (begin.owned) {
-          voids.add(new Void(begin.seq, begin.hold));
+          voids.add(Void.of(begin));
         }
       } else if (entry instanceof Entry.Take take) {
         orphans.add(Ending.free(take.project, take.key, take.requestId));

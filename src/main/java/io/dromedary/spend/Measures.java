@@ -86,11 +86,11 @@ final class Measures {
     return one;
   }
 
-  /** One call on provisioned capacity. */
-  static Measures ofCapacity(long listNanos, long seq) {
+  /** One call below its list price: on provisioned capacity, or in a provider's batch. */
+  static Measures ofCapacity(long sparedNanos, long seq) {
     Measures one = new Measures();
     one.values[0] = 1;
-    one.values[8] = listNanos;
+    one.values[8] = sparedNanos;
     one.minSeq = seq;
     one.maxSeq = seq;
     return one;

@@ -9,6 +9,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -114,6 +115,11 @@ final class PurseRows {
       text.append(text.length() == 0 ? "" : " ").append(id);
     }
     return text.toString();
+  }
+
+  /** As {@link #text} wrote them. */
+  static long[] ids(@Nullable String text) {
+    return text == null || text.isEmpty() ? new long[0] : Arrays.stream(text.split(" ")).mapToLong(Long::parseLong).toArray();
   }
 
   /** Adds {@code nanos} for each purse that an attempt's row names. */
@@ -235,6 +241,16 @@ final class PurseRows {
         row.reserved -= hold == null ? 0 : hold.nanos();
         row.used = Math.addExact(row.used, cost);
         moved.add(purses[i]);
+      }
+    }
+
+    /** The end of a request that waited in a provider's batch: its purses are those that its row names, whatever counts by now. Nobody is told: this process may not know them. */
+    void settle(Entry.Hold hold, long cost) {
+      for (long id : hold.purses()) {
+        Row row = row(id);
+        row.reserved -= hold.nanos();
+        row.used = Math.addExact(row.used, cost);
+        moved.add(id);
       }
     }
 

@@ -276,12 +276,12 @@ public final class Rollups {
     };
   }
 
-  /** Calls on provisioned capacity with these keys, by the project's and the model's name. */
+  /** Calls on provisioned capacity or in providers' batches with these keys, by the project's and the model's name. */
   private static void capacity(Connection connection, long fromSeq, long untilSeq, Set<String> projects, Visitor visitor) throws SQLException {
     if (fromSeq >= untilSeq) {
       return;
     }
-    try (PreparedStatement select = connection.prepareStatement("SELECT seq, project, model, list_nanos FROM dromedary_attempts WHERE seq >= ? AND seq < ? AND list_nanos IS NOT NULL")) {
+    try (PreparedStatement select = connection.prepareStatement("SELECT seq, project, model, list_nanos - COALESCE(cost_nanos, 0) FROM dromedary_attempts WHERE seq >= ? AND seq < ? AND list_nanos IS NOT NULL")) {
       select.setLong(1, fromSeq);
       select.setLong(2, untilSeq);
       try (ResultSet row = select.executeQuery()) {

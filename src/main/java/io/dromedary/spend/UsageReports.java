@@ -224,8 +224,11 @@ public final class UsageReports {
       money(routed, "saved", routing);
       routed.put("counterfactual", "the same tokens at the price of the configured baseline model, minus what was paid; negative where routing cost more");
       routed.set("baselines", baselines);
-      long capacity = provisioned(json.putObject("provisioned"), connection, asked.from(), asked.to(), caller);
-      money(json, "saved", cache + routing + capacity);
+      Map<String, Measures> below = rollups.capacity(connection, asked.from().toEpochMilli(), asked.to().toEpochMilli(), caller.admin() ? null : caller.project());
+      Map<String, Usd> costs = commitments.between(asked.from(), asked.to());
+      long capacity = provisioned(json.putObject("provisioned"), costs, below, caller);
+      long batches = providerBatches(json.putObject("provider_batches"), costs.keySet(), below);
+      money(json, "saved", cache + routing + capacity + batches);
       if (!asked.by().isEmpty()) {
         ArrayNode data = json.putArray("data");
         groups(connection, asked, asked.from(), asked.open() ? null : asked.to(), asked.by(), caller, MAX_GROUPS).groups.forEach((key, sums) -> {
@@ -245,14 +248,12 @@ public final class UsageReports {
   }
 
   /** Savings of capacity that is paid for by the hour: the same tokens at their list price, minus, where the whole gateway is looked at, what the capacity cost. @return what it saved */
-  private long provisioned(ObjectNode json, Connection connection, Instant from, Instant to, Caller caller) throws SQLException {
-    Map<String, Usd> costs = commitments.between(from, to);
+  private static long provisioned(ObjectNode json, Map<String, Usd> costs, Map<String, Measures> calls, Caller caller) {
     if (costs.isEmpty()) {
       money(json, "saved", 0);
       json.put("counterfactual", "no provisioned capacity is configured");
       return 0;
     }
-    Map<String, Measures> calls = rollups.capacity(connection, from.toEpochMilli(), to.toEpochMilli(), caller.admin() ? null : caller.project());
     long list = 0;
     long paid = 0;
     ArrayNode models = Json.array();
@@ -276,6 +277,22 @@ public final class UsageReports {
     money(json, "saved", saved);
     json.put("counterfactual", caller.admin() ? "the same tokens at their list price, minus what the capacity cost in the period, used or not; negative where it was used too little"
         : "the same tokens at their list price; what the capacity costs by the hour is the operator's");
+    json.set("models", models);
+    return saved;
+  }
+
+  /** Savings of requests that waited in a provider's batch; models on provisioned capacity never do. @return what was saved */
+  private static long providerBatches(ObjectNode json, Set<String> provisioned, Map<String, Measures> calls) {
+    long saved = 0;
+    ArrayNode models = Json.array();
+    for (Map.Entry<String, Measures> call : new TreeMap<>(calls).entrySet()) {
+      if (!provisioned.contains(call.getKey())) {
+        saved = Math.addExact(saved, call.getValue().cost());
+        money(models.addObject().put("model", call.getKey()).put("calls", call.getValue().requests()), "saved", call.getValue().cost());
+      }
+    }
+    money(json, "saved", saved);
+    json.put("counterfactual", "the same tokens at the model's list price, minus what they cost in its provider's batch");
     json.set("models", models);
     return saved;
   }

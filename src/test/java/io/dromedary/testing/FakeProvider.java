@@ -212,8 +212,11 @@ public final class FakeProvider implements AutoCloseable {
   private volatile @Nullable String key;
   private volatile @Nullable String secretKey;
 
+  private final FakeBatches batches;
+
   private FakeProvider(Speech speech, int port) {
     this.speech = speech;
+    this.batches = new FakeBatches(speech == Speech.ANTHROPIC);
     this.rules = speech.name().toLowerCase(Locale.ROOT);
     try {
       this.server = new ServerSocket(port, 2_048, InetAddress.getLoopbackAddress());
@@ -383,6 +386,11 @@ public final class FakeProvider implements AutoCloseable {
   public FakeProvider forgetful() {
     this.recording = false;
     return this;
+  }
+
+  /** Its batch API, which is no part of {@link #calls}. */
+  public FakeBatches batches() {
+    return batches;
   }
 
   // ---- what happened --------------------------------------------------------------------------------------------------------------------------------------------------------------------------
@@ -588,6 +596,21 @@ public final class FakeProvider implements AutoCloseable {
         send("HTTP/1.1 100 Continue\r\n\r\n");
       }
       Call call = new Call(words[0], words[1], Map.copyOf(headers), body(headers));
+      if (FakeBatches.knows(call.path())) {
+        return batches.serve(call.method(), call.path(), call.body, this::usual, new FakeBatches.Reply() {
+          @Override
+          public boolean send(int status, String type, String body) throws IOException {
+            return respond(status, type, body, "");
+          }
+
+          @Override
+          public boolean cut(String body) throws IOException {
+            byte[] bytes = body.getBytes(UTF_8);
+            Connection.this.send(head(200, "application/x-jsonl", "Content-Length: " + bytes.length + "\r\n") + new String(bytes, 0, bytes.length / 2, UTF_8));
+            return false;
+          }
+        });
+      }
       if ("GET".equals(call.method())) {
         look(call.path());
         return true;
@@ -694,6 +717,12 @@ public final class FakeProvider implements AutoCloseable {
         return embeddings(call, mood);
       }
       return stream ? stream(call, mood, said) : whole(call, mood, said);
+    }
+
+    /** The whole answer to a request, whichever way it came. */
+    private String usual(JsonNode request) {
+      Call call = new Call("POST", "/v1/chat/completions", Map.of(), Json.bytes(request));
+      return speech.whole(said(call, byModel.getOrDefault(call.model(), mood)));
     }
 
     private boolean isStream(Call call) {

@@ -72,9 +72,9 @@ class Batches {
   }
 
   @Bean(destroyMethod = "close")
-  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Lots lots, RideRules rules, Ledger ledger, Clock clock, Readiness readiness, @Lazy CamelContext context, BundleNames names, MeterRegistry meters) {
+  BatchRunner batchRunner(BatchStore store, BatchLimits limits, Lots lots, Ledger ledger, Clock clock, Readiness readiness, @Lazy CamelContext context, BundleNames names, MeterRegistry meters) {
     BatchAsk routes = new BatchAsk(context, names, ledger);
-    BatchRunner runner = new BatchRunner(store, routes, limits, clock, readiness::isStopping, rules.providers().isEmpty() ? null : lots, routes);
+    BatchRunner runner = new BatchRunner(store, routes, limits, clock, readiness::isStopping, lots, routes);
     FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::answered).tag("outcome", "answered").description("Lines of batches that have ended, by outcome").register(meters);
     FunctionCounter.builder("dromedary.batch.lines", runner, BatchRunner::failed).tag("outcome", "failed").description("Lines of batches that have ended, by outcome").register(meters);
     FunctionCounter.builder("dromedary.batch.retries", runner, BatchRunner::retries).description("Further tries of lines, after a limit or a failure").register(meters);

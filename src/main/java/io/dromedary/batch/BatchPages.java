@@ -31,6 +31,11 @@ public final class BatchPages {
   private final Clock clock;
   private final @Nullable Lots lots;
 
+  /** Where no provider's batches are used. */
+  public BatchPages(BatchStore store, BatchLimits limits, Clock clock) {
+    this(store, limits, null, clock);
+  }
+
   /** @param lots null where no provider's batches are used */
   public BatchPages(BatchStore store, BatchLimits limits, @Nullable Lots lots, Clock clock) {
     this.lots = lots;

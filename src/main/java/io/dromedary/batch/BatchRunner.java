@@ -62,13 +62,18 @@ public final class BatchRunner implements AutoCloseable {
   private final LongAdder retries = new LongAdder();
   private volatile boolean closed;
 
+  /** One whose lines are all asked one by one. @param stopping as below */
+  public BatchRunner(BatchStore store, LineAsker asker, BatchLimits limits, Clock clock, BooleanSupplier stopping) {
+    this(store, asker, limits, clock, stopping, null, null);
+  }
+
   /**
    * @param stopping true once the gateway is about to stop: no further line is begun
    * @param lots lines that wait in providers' own batches, null where those are not used
-   * @param carrier their way there and back, asked only with {@code lots}
+   * @param carrier their way there and back, null without {@code lots}
    */
-  public BatchRunner(BatchStore store, LineAsker asker, BatchLimits limits, Clock clock, BooleanSupplier stopping, @Nullable Lots lots, Carrier carrier) {
-    this.lots = lots == null ? null : new LotWork(lots, carrier, clock);
+  public BatchRunner(BatchStore store, LineAsker asker, BatchLimits limits, Clock clock, BooleanSupplier stopping, @Nullable Lots lots, @Nullable Carrier carrier) {
+    this.lots = lots == null || carrier == null ? null : new LotWork(lots, carrier, clock);
     this.store = store;
     this.asker = asker;
     this.limits = limits;
@@ -287,7 +292,10 @@ public final class BatchRunner implements AutoCloseable {
       run.rides.orphans(batch, false);
     }
     while (true) {
-      askAll(run, done(run));
+      BitSet done = done(run);
+      if (done.cardinality() < run.total) {
+        askAll(run, done);
+      }
       if (run.leaves()) {
         return false;
       }

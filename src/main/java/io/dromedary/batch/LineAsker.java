@@ -23,7 +23,11 @@ public interface LineAsker {
    * @param cost in dollars, null where nothing was charged or is known
    * @param ride set when it is to wait in its provider's own batch; then all else says nothing
    */
-  record Told(int status, String requestId, byte[] body, @Nullable String code, @Nullable Duration retryAfter, boolean mayRetry, @Nullable String cost, @Nullable Ride ride) {}
+  record Told(int status, String requestId, byte[] body, @Nullable String code, @Nullable Duration retryAfter, boolean mayRetry, @Nullable String cost, @Nullable Ride ride) {
+    public Told(int status, String requestId, byte[] body, @Nullable String code, @Nullable Duration retryAfter, boolean mayRetry) {
+      this(status, requestId, body, code, retryAfter, mayRetry, null, null);
+    }
+  }
 
   /** Never throws for a request that failed. */
   Told ask(Asking asking);

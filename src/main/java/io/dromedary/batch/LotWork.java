@@ -67,8 +67,9 @@ final class LotWork {
     this.clock = clock;
   }
 
+  /** Does it ride, or did it before the settings said otherwise? */
   boolean serves(Batch batch) {
-    return rules.serve(batch);
+    return rules.serve(batch) || !store.waiting(batch.id(), new BitSet()).isEmpty() || !store.lots(batch.id()).isEmpty();
   }
 
   RideRules rules() {

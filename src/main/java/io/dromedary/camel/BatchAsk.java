@@ -7,6 +7,7 @@ import io.dromedary.batch.Lots;
 import io.dromedary.batch.RideRow;
 import io.dromedary.catalog.Arrival;
 import io.dromedary.catalog.Arrivals;
+import io.dromedary.catalog.Bill;
 import io.dromedary.catalog.Lot;
 import io.dromedary.catalog.Ride;
 import io.dromedary.chat.Inbound;
@@ -102,10 +103,12 @@ public final class BatchAsk implements LineAsker, Carrier {
       if (body instanceof Ride ride) {
         return new Told(202, id, new byte[0], null, null, true, null, ride);
       }
+      Bill bill = exchange.getVariable("bill", Bill.class);
+      String cost = bill == null ? null : bill.cost().toString();
       if (body instanceof Reply.Whole whole) {
-        return new Told(whole.status(), id, whole.body(), null, null, true, whole.headers().get("x-dromedary-cost-usd"), null);
+        return new Told(whole.status(), id, whole.body(), null, null, true, cost, null);
       }
-      return body instanceof String text ? new Told(200, id, text.getBytes(StandardCharsets.UTF_8), null, null, true, null, null) : failed(new IllegalStateException("a line of a batch ended without a reply"), id);
+      return body instanceof String text ? new Told(200, id, text.getBytes(StandardCharsets.UTF_8), null, null, true, cost, null) : failed(new IllegalStateException("a line of a batch ended without a reply"), id);
     } catch (RuntimeException notTaken) {
       return failed(notTaken, id);
     }

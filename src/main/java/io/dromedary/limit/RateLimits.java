@@ -251,6 +251,13 @@ public final class RateLimits implements AutoCloseable {
     correct(taken.lane, taken.levels, bill != null, used);
   }
 
+  /** The request is answered later, elsewhere: it and the tokens that were expected of it stay counted, its place among those at once is free. */
+  public void waits(@Nullable Taken taken) {
+    if (taken != null && taken.settled.compareAndSet(false, true)) {
+      correct(taken.lane, taken.levels, true, taken.estimate);
+    }
+  }
+
   private void correct(String lane, List<Level> levels, boolean served, long tokens) {
     List<Return> returns = new ArrayList<>(levels.size());
     for (Level level : levels) {

@@ -171,6 +171,8 @@ public final class LotClient {
       } else {
         begin.setEntity(new FileEntity(file.toFile(), ContentType.APPLICATION_JSON));
       }
+      // where it means something, a second one changes nothing
+      begin.setHeader("Idempotency-Key", lot.id());
       begins = true;
       LotNews news = lotFormat.news(json(begin, files == null ? TRANSFER : patience(), "word of the batch"));
       return news.theirId().isEmpty() ? LotNews.of(Word.IN_DOUBT, "it said no id") : news;

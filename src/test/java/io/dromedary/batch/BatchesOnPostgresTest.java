@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.Arrival;
+import io.dromedary.catalog.Arrivals;
+import io.dromedary.catalog.Lot;
+import io.dromedary.catalog.LotNews;
+import io.dromedary.catalog.Ride;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -19,8 +24,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -149,6 +156,144 @@ class BatchesOnPostgresTest {
       tomorrow.copy(tomorrow.file("default", ended.errorFileId()), out);
       assertThat(out.toString(UTF_8).lines()).hasSize(LINES).allMatch(line -> line.contains("\"code\":\"batch_expired\""));
     }
+  }
+
+  /** A provider whose batch ends after some looks, or when it is cancelled; it keeps count of what is held and who looks. */
+  private static final class Coach implements Carrier {
+    final Lots lots;
+    final AtomicInteger sent = new AtomicInteger();
+    final AtomicInteger looks = new AtomicInteger();
+    final AtomicInteger atOnce = new AtomicInteger();
+    final AtomicInteger mostAtOnce = new AtomicInteger();
+    final Set<String> held = ConcurrentHashMap.newKeySet();
+    final int ends;
+    volatile boolean left;
+
+    Coach(Lots lots, int ends) {
+      this.lots = lots;
+      this.ends = ends;
+    }
+
+    LineAsker.Told ride(LineAsker.Asking asking) {
+      String id = "req-" + asking.line().number();
+      held.add(id);
+      return new LineAsker.Told(202, id, new byte[0], null, null, true, null, new Ride(id, "openai", "/v1/chat/completions", "m", 0, asking.line().body(), "{}"));
+    }
+
+    @Override
+    public Lots.Verdict step(Lot lot) {
+      mostAtOnce.accumulateAndGet(atOnce.incrementAndGet(), Math::max);
+      try {
+        LotNews news = switch (lot.state()) {
+          case Lot.READY -> {
+            int[] lines = new int[1];
+            lots.sending(lot).unload((customId, content) -> lines[0]++);
+            sent.addAndGet(lines[0]);
+            yield new LotNews(LotNews.Word.GOES_ON, "theirs-" + lot.id(), 0, 0, "");
+          }
+          case Lot.LEAVING -> {
+            left = true;
+            yield LotNews.of(LotNews.Word.GOES_ON, "");
+          }
+          default -> looks.incrementAndGet() < ends && !left ? LotNews.of(LotNews.Word.GOES_ON, "") : new LotNews(LotNews.Word.ENDED, lot.theirId(), LINES, left ? 3 : LINES, "");
+        };
+        return lots.heard(lot, news);
+      } catch (IOException e) {
+        throw new AssertionError(e);
+      } finally {
+        atOnce.decrementAndGet();
+      }
+    }
+
+    @Override
+    public Arrivals fetch(Lot lot) {
+      Iterator<Integer> lines = IntStream.rangeClosed(1, left ? 3 : LINES).iterator();
+      return new Arrivals() {
+        @Override
+        public Arrival next() {
+          return lines.hasNext() ? new Arrival(lot.customId(lines.next()), 200, new byte[0]) : null;
+        }
+
+        @Override
+        public void close() {
+          // nothing is open
+        }
+      };
+    }
+
+    @Override
+    public LineAsker.Told deliver(LineAsker.Asking asking, RideRow ride, Arrival arrival) {
+      held.remove(ride.requestId());
+      return answer(asking);
+    }
+
+    @Override
+    public List<String> held(String batchId) {
+      return List.copyOf(held);
+    }
+
+    @Override
+    public void release(String requestId) {
+      held.remove(requestId);
+    }
+
+    @Override
+    public void forfeit(String requestId) {
+      throw new AssertionError("nothing is to be charged without an answer");
+    }
+  }
+
+  private static final RideRules RIDES = new RideRules(Set.of("openai"), Map.of(), Duration.ofMillis(1), Duration.ofHours(30), true, 1_000, 1_000_000, Duration.ofMinutes(1), 3, Duration.ofHours(3));
+
+  private static BatchRunner node(BatchStore store, Coach coach, Clock clock) {
+    return new BatchRunner(store, coach::ride, LIMITS, clock, () -> false, coach.lots, coach);
+  }
+
+  @Test
+  void of_two_nodes_one_at_a_time_looks_at_a_providers_batch_and_each_line_gets_one_result() throws Exception {
+    BatchStore mine = node(first, Clock.systemUTC());
+    BatchStore theirs = node(second, Clock.systemUTC());
+    Coach coach = new Coach(new Lots(mine, RIDES, Clock.systemUTC()), 6);
+    String id = batch(mine);
+    try (BatchRunner one = node(mine, coach, Clock.systemUTC()); BatchRunner two = node(theirs, coach, Clock.systemUTC())) {
+      await().atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(20)).until(() -> {
+        one.tick();
+        two.tick();
+        return theirs.batch(id).status().equals("completed");
+      });
+      assertThat(coach.sent).as("sent once").hasValue(LINES);
+      assertThat(coach.looks).hasValueGreaterThanOrEqualTo(6);
+      assertThat(coach.mostAtOnce).hasValue(1);
+      assertThat(coach.held).isEmpty();
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      theirs.copy(theirs.file("default", theirs.batch(id).outputFileId()), out);
+      assertThat(out.toString(UTF_8).lines().map(BatchesOnPostgresTest::customId)).isEqualTo(IntStream.rangeClosed(1, LINES).mapToObj(i -> "line-" + i).toList());
+    }
+  }
+
+  @Test
+  void a_window_that_ends_while_lines_wait_cancels_their_lot_and_keeps_what_it_has() throws Exception {
+    BatchStore store = node(first, Clock.systemUTC());
+    Coach coach = new Coach(new Lots(store, RIDES, Clock.systemUTC()), Integer.MAX_VALUE);
+    String id = batch(store);
+    try (BatchRunner runner = node(store, coach, Clock.systemUTC())) {
+      await().atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(20)).until(() -> {
+        runner.tick();
+        return coach.looks.get() > 1;
+      });
+    }
+    Clock tomorrow = later(Duration.ofHours(25));
+    BatchStore then = node(first, tomorrow);
+    try (BatchRunner runner = node(then, coach, tomorrow)) {
+      await().atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(20)).until(() -> {
+        runner.tick();
+        return then.batch(id).status().equals("expired");
+      });
+    }
+    assertThat(coach.left).isTrue();
+    assertThat(then.batch(id).completed()).isEqualTo(3);
+    assertThat(then.batch(id).failed()).isEqualTo(LINES - 3);
+    assertThat(coach.held).isEmpty();
   }
 
   private static LineAsker.Told answer(LineAsker.Asking asking) {

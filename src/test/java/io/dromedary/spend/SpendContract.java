@@ -361,6 +361,56 @@ abstract class SpendContract {
     assertThat(ledger.transactions()).as("budgets ride on the ledger's commits").isLessThan(2_000);
   }
 
+  private Attempt standing(String id, Usd reserved, Till... tills) {
+    Attempt attempt = SpendSamples.drawing(id, 1, reserved, tills);
+    attempt.standsFor("batch_x");
+    return attempt;
+  }
+
+  @Test
+  @Tag("M1")
+  void what_waits_in_a_providers_batch_is_held_through_restarts_and_settled_once_by_whoever_comes() throws Exception {
+    Till till = new Till("waits", "1");
+    ledger.begin(standing("r1", Usd.of("0.3"), till), "r1", "default");
+    restart();
+    assertThat(ledger.recovered()).as("no process's, so nobody's to recover").isZero();
+    assertThat(reserved("waits")).isEqualTo(300_000_000L);
+    assertThat(used("waits")).isZero();
+    assertThat(ledger.standing("batch_x")).containsExactly("r1");
+    assertThat(number("SELECT COUNT(*) FROM dromedary_attempts")).isZero();
+
+    Attempt again = new Attempt("r1.1", 1, SpendSamples.started("r1", 1).candidate(), SpendSamples.PRICE, Usd.of("0.3"), Instant.now());
+    again.standsFor("batch_x");
+    Bill bill = SpendSamples.bill("r1", "default", List.of(SpendSamples.ended(again, Attempt.Status.ANSWERED, 100)));
+    ledger.settle(bill);
+    ledger.settle(bill);
+    assertThat(used("waits")).isEqualTo(60_000L).isEqualTo(number("SELECT SUM(cost_nanos) FROM dromedary_attempts")).isEqualTo(number("SELECT SUM(cost_nanos) FROM dromedary_requests"));
+    assertThat(reserved("waits")).isZero();
+    assertThat(ledger.standing("batch_x")).isEmpty();
+    assertThat(number("SELECT COUNT(*) FROM dromedary_outbox WHERE sink = 'a'")).as("told once").isEqualTo(1);
+  }
+
+  @Test
+  @Tag("M2")
+  void what_waits_counts_against_its_purses_and_is_given_back_or_charged_when_no_answer_comes() throws Exception {
+    Till till = new Till("waits", "0.5");
+    ledger.begin(standing("r1", Usd.of("0.3"), till), "r1", "default");
+    assertThatThrownBy(() -> ledger.begin(standing("r2", Usd.of("0.3"), till), "r2", "default")).isInstanceOfSatisfying(Problem.class, p -> assertThat(p.code()).isEqualTo("budget_exceeded"));
+    assertThat(ledger.standing("batch_x")).containsExactly("r1");
+    ledger.release("r1");
+    ledger.release("r1");
+    assertThat(reserved("waits")).isZero();
+    assertThat(used("waits")).isZero();
+    assertThat(number("SELECT COUNT(*) FROM dromedary_requests")).as("nothing was asked").isZero();
+
+    ledger.begin(standing("r3", Usd.of("0.4"), till), "r3", "default");
+    ledger.forfeit("r3");
+    ledger.forfeit("r3");
+    assertThat(used("waits")).isEqualTo(400_000_000L);
+    assertThat(reserved("waits")).isZero();
+    assertThat(number("SELECT COUNT(*) FROM dromedary_attempts WHERE status = 'UNKNOWN' AND cost_nanos = 400000000")).isEqualTo(1);
+  }
+
   @Test
   @Tag("M3")
   void budgets_are_held_together_or_not_at_all() {

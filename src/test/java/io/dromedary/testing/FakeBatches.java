@@ -184,7 +184,7 @@ public final class FakeBatches {
       ArrayNode data = list.putArray("data");
       List<Begun> all = new ArrayList<>(begun());
       Collections.reverse(all);
-      all.forEach(batch -> data.add(json(batch)));
+      all.forEach(batch -> data.add(json(looked(batch))));
       return reply.send(200, "application/json", Json.text(list));
     }
     String id = path.startsWith(root) ? path.substring(root.length() + 1).replaceAll("/.*", "") : path.replaceAll("/v1/files/(out|err)-([^/]*)/content", "$2");
@@ -204,8 +204,12 @@ public final class FakeBatches {
       return reply.send(500, "application/json", error("poll failed"));
     }
     batch.looks++;
-    batch.ended = batch.ended || !holds && !batch.cancelled || batch.cancelled && !takesNoLeave;
-    return reply.send(200, "application/json", Json.text(json(batch)));
+    return reply.send(200, "application/json", Json.text(json(looked(batch))));
+  }
+
+  private Begun looked(Begun batch) {
+    batch.ended = batch.ended || (batch.cancelled ? !takesNoLeave : !holds);
+    return batch;
   }
 
   private boolean begin(JsonNode asked, Reply reply) throws IOException {

@@ -407,7 +407,7 @@ class BundleRulesTest {
         computed.add(target(step));
       }
     })));
-    assertThat(computed).containsExactlyInAnyOrder("direct:provider-${variable.provider}", "direct:embeddings-${variable.provider}");
+    assertThat(computed).containsExactlyInAnyOrder("direct:provider-${variable.provider}", "direct:embeddings-${variable.provider}", "direct:lots-${variable.provider}");
   }
 
   @Test

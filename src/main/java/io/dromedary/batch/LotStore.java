@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Lots and the lines that wait in them, as rows beside their batches. */
@@ -101,18 +102,21 @@ final class LotStore {
 
   // ---- lots
 
+  /** What all lines of a lot have in common. */
+  private record Lane(String provider, String model) {}
+
   /** Puts lines that have no lot yet into lots. @return how many lots were made */
   int pack(Batch batch, RideRules rules) {
     return store.together(connection -> {
-      Map<String, List<Integer>> lots = new HashMap<>();
-      Map<String, long[]> filled = new HashMap<>();
-      List<Object[]> made = new ArrayList<>();
+      Map<Lane, List<Integer>> lots = new HashMap<>();
+      Map<Lane, long[]> filled = new HashMap<>();
+      List<Map.Entry<Lane, List<Integer>>> made = new ArrayList<>();
       select(connection, "SELECT line_no, provider, model, inputs, bytes FROM dromedary_rides WHERE batch_id = ? AND lot_id IS NULL AND content IS NOT NULL ORDER BY line_no", row -> {
-        String lane = row.getString(2) + "\n" + row.getString(3);
+        Lane lane = new Lane(row.getString(2), row.getString(3));
         List<Integer> lines = lots.computeIfAbsent(lane, k -> new ArrayList<>());
         long[] sums = filled.computeIfAbsent(lane, k -> new long[2]);
         if (!lines.isEmpty() && (lines.size() >= rules.maxRequests() || sums[0] + row.getInt(4) > RideRules.MOST_INPUTS || sums[1] + row.getInt(5) > rules.maxBytes())) {
-          made.add(new Object[] {lane, List.copyOf(lines)});
+          made.add(Map.entry(lane, List.copyOf(lines)));
           lines.clear();
           sums[0] = sums[1] = 0;
         }
@@ -121,14 +125,12 @@ final class LotStore {
         // its name, path and brackets come with it
         sums[1] += row.getInt(5) + 200;
       }, batch.id());
-      lots.forEach((lane, lines) -> made.add(new Object[] {lane, List.copyOf(lines)}));
-      for (Object[] lot : made) {
-        String lane = (String) lot[0];
-        @SuppressWarnings("unchecked")
-        List<Integer> lines = (List<Integer>) lot[1];
+      lots.forEach((lane, lines) -> made.add(Map.entry(lane, lines)));
+      for (Map.Entry<Lane, List<Integer>> lot : made) {
+        List<Integer> lines = lot.getValue();
         String id = Ids.lot();
         BatchStore.run(connection, "INSERT INTO dromedary_lots (id, batch_id, provider, endpoint, model, requests, state, done, tries, created_at_ms, sent_at_ms, leave_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0)", id, batch.id(),
-            lane.substring(0, lane.indexOf('\n')), batch.endpoint(), lane.substring(lane.indexOf('\n') + 1), lines.size(), Lot.READY, clock.millis());
+            lot.getKey().provider(), batch.endpoint(), lot.getKey().model(), lines.size(), Lot.READY, clock.millis());
         try (PreparedStatement update = connection.prepareStatement("UPDATE dromedary_rides SET lot_id = ? WHERE batch_id = ? AND line_no = ?")) {
           for (int line : lines) {
             update.setString(1, id);
@@ -182,7 +184,7 @@ final class LotStore {
       while (true) {
         int from = after;
         Map<Integer, byte[]> page = store.with(connection -> {
-          Map<Integer, byte[]> read = new java.util.TreeMap<>();
+          Map<Integer, byte[]> read = new TreeMap<>();
           select(connection, "SELECT line_no, content FROM dromedary_rides WHERE lot_id = ? AND line_no > ? AND content IS NOT NULL ORDER BY line_no LIMIT " + PAGE_LINES, row -> read.put(row.getInt(1), row.getBytes(2)), lot.id(), from);
           return read;
         });

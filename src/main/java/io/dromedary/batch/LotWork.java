@@ -3,7 +3,7 @@ package io.dromedary.batch;
 import io.dromedary.catalog.Arrival;
 import io.dromedary.catalog.Arrivals;
 import io.dromedary.catalog.Lot;
-import io.dromedary.chat.Problem;
+import io.dromedary.catalog.Ride;
 import java.io.IOException;
 import java.time.Clock;
 import java.util.BitSet;
@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,7 +39,7 @@ final class LotWork {
     void together() throws InterruptedException;
 
     /** Has something told until a limit of ours no longer sends it away; null if the batch is left meanwhile. */
-    LineAsker.@org.jspecify.annotations.Nullable Told patiently(java.util.function.Supplier<LineAsker.Told> asks);
+    LineAsker.@Nullable Told patiently(Supplier<LineAsker.Told> asks);
 
     /** Keeps a line's answer. */
     void keep(int line, boolean well, byte[] content);
@@ -97,7 +99,7 @@ final class LotWork {
   }
 
   /** A line waits from now on. */
-  void board(Batch batch, BatchLine line, io.dromedary.catalog.Ride ride) {
+  void board(Batch batch, BatchLine line, Ride ride) {
     if (store.board(batch.id(), line, ride)) {
       boarded.increment();
     } else {

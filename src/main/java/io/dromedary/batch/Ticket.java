@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.Price;
 import io.dromedary.chat.Json;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,8 +50,8 @@ final class Ticket {
     try {
       JsonNode json = Json.read(ticket);
       return json == null ? Json.object() : json;
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException("a ticket cannot be read", e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("a ticket cannot be read", e);
     }
   }
 }

@@ -27,6 +27,7 @@ import io.dromedary.chat.TokenCounter;
 import io.dromedary.chat.Usage;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -36,6 +37,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.core5.http.ClassicHttpResponse;
@@ -113,7 +115,7 @@ public final class LotClient {
   /** What came of a request, as {@link ProviderClient} would tell it; {@code attempt} has its outcome. @throws ProviderFailure for one that brought no answer */
   public Answer read(ModelRequest request, Candidate candidate, Attempt attempt, Caller caller, Arrival arrival) {
     if (!arrival.answered()) {
-      ProviderFailure failure = wireFormat.failure(provider, new WireFormat.Incoming(arrival.status(), java.util.Map.of(), arrival.body()));
+      ProviderFailure failure = wireFormat.failure(provider, new WireFormat.Incoming(arrival.status(), Map.of(), arrival.body()));
       attempt.ended(Attempt.Status.FAILED, Usage.NONE, failure.kind().name().toLowerCase(Locale.ROOT), arrival.status(), null, Duration.ZERO);
       throw failure;
     }
@@ -319,7 +321,7 @@ public final class LotClient {
 
     @Override
     public @Nullable Arrival next() throws IOException {
-      java.io.ByteArrayOutputStream line = new java.io.ByteArrayOutputStream(1_024);
+      ByteArrayOutputStream line = new ByteArrayOutputStream(1_024);
       while (true) {
         int b = in.read();
         if (b < 0 || b == '\n') {

@@ -300,6 +300,26 @@ class BatchesOnPostgresTest {
     assertThat(coach.held).isEmpty();
   }
 
+  @Test
+  void a_lot_that_takes_too_long_is_cancelled_and_its_lines_are_asked_one_by_one_or_fail() throws Exception {
+    for (boolean asks : new boolean[] {true, false}) {
+      RideRules hasty = new RideRules(Set.of("openai"), Map.of(), Duration.ofMillis(1), Duration.ZERO, asks, 1_000, 1_000_000, Duration.ofMinutes(1), 3, Duration.ofHours(3));
+      BatchStore store = node(first, Clock.systemUTC());
+      Coach coach = new Coach(new Lots(store, hasty, Clock.systemUTC()), Integer.MAX_VALUE);
+      String id = batch(store);
+      try (BatchRunner runner = node(store, coach, Clock.systemUTC())) {
+        await().atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(20)).until(() -> {
+          runner.tick();
+          return store.batch(id).status().equals("completed");
+        });
+      }
+      assertThat(coach.left).isTrue();
+      assertThat(store.batch(id).completed()).isEqualTo(asks ? LINES : 3);
+      assertThat(store.batch(id).failed()).isEqualTo(asks ? 0 : LINES - 3);
+      assertThat(coach.held).isEmpty();
+    }
+  }
+
   private static LineAsker.Told answer(LineAsker.Asking asking) {
     return new LineAsker.Told(200, "req-" + asking.line().number(), "{\"ok\":true}".getBytes(UTF_8), null, null, true);
   }

@@ -185,7 +185,7 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /** Called every second: keeps the leases, says how far it is, takes what waits. */
-  public void tick() {
+  public synchronized void tick() {
     if (stopped()) {
       return;
     }

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.batch.BatchRunner;
 import io.dromedary.chat.Json;
 import io.dromedary.spend.Store;
 import io.dromedary.testing.FakeProvider;
@@ -101,7 +102,11 @@ class ProviderBatchesTest {
   }
 
   private static JsonNode ended(String key, String batch) {
-    await().atMost(Duration.ofSeconds(60)).until(() -> List.of("completed", "failed", "expired", "cancelled").contains(show(key, batch).path("status").asText()));
+    await().atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(50)).until(() -> {
+      // more often than once a second
+      gateway.bean(BatchRunner.class).tick();
+      return List.of("completed", "failed", "expired", "cancelled").contains(show(key, batch).path("status").asText());
+    });
     return show(key, batch);
   }
 

@@ -330,7 +330,7 @@ public final class BatchRunner implements AutoCloseable {
     run.completed.set(counts[0]);
     run.failed.set(counts[1]);
     run.toldOf = counts[0] + counts[1];
-    BitSet waiting = run.rides == null ? null : run.rides.waiting(run.batch, run.walking = new BitSet());
+    BitSet waiting = run.rides == null ? null : run.rides.waiting(run.batch, answered, run.walking = new BitSet());
     if (waiting != null) {
       answered.or(waiting);
     }
@@ -393,7 +393,7 @@ public final class BatchRunner implements AutoCloseable {
   private void board(Run run, BatchLine line, Ride ride) {
     while (true) {
       try {
-        lots.board(run.batch, line, ride);
+        lots.board(run, line, ride);
         return;
       } catch (Problem storeIsDown) {
         if (closed) {

@@ -93,14 +93,24 @@ final class LotWork {
     }
   }
 
-  /** Lines that wait. @param walking those that are to be asked one by one are set here */
-  BitSet waiting(Batch batch, BitSet walking) {
-    return store.waiting(batch.id(), walking);
+  /**
+   * Lines that wait.
+   *
+   * @param answered lines that have an answer; should a node that was paused have left a row of one, it goes
+   * @param walking those that are to be asked one by one are set here
+   */
+  BitSet waiting(Batch batch, BitSet answered, BitSet walking) {
+    BitSet waiting = store.waiting(batch.id(), walking);
+    BitSet stale = (BitSet) walking.clone();
+    stale.and(answered);
+    stale.stream().forEach(line -> store.forget(batch.id(), line));
+    walking.andNot(answered);
+    return waiting;
   }
 
-  /** A line waits from now on. */
-  void board(Batch batch, BatchLine line, Ride ride) {
-    if (store.board(batch.id(), line, ride)) {
+  /** A line waits from now on, unless its batch is another node's by now. */
+  void board(Run run, BatchLine line, Ride ride) {
+    if (!run.leaves() && store.board(run.batch().id(), line, ride)) {
       boarded.increment();
     } else {
       carrier.release(ride.requestId());

@@ -119,6 +119,9 @@ public final class Experiments {
     if (arm.scorer() != null) {
       hints.put(SCORER, arm.scorer());
     }
+    if (arm.model() != null) {
+      hints.put(ModelRequest.REQUESTED_MODEL, request.requestedModel());
+    }
     ObjectNode json = request.json();
     if (arm.model() != null || arm.weights() != null || arm.strategy() != null) {
       json = Json.object();
@@ -140,7 +143,7 @@ public final class Experiments {
         json.set("routing", routing);
       }
     }
-    return new ChatRequest(request.id(), json, Map.copyOf(hints), request.receivedAt(), request.deadline(), request.callerGone(), request.policy());
+    return new ChatRequest(request.id(), json, Map.copyOf(hints), request.receivedAt(), request.deadline(), request.callerGone(), request.policy(), request.call());
   }
 
   /** Says on a decision's page which arm it was made in. */

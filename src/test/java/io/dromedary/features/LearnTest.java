@@ -376,6 +376,8 @@ class LearnTest {
     JsonNode in = gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json();
     assertThat(in.at("/variant/arm").asText()).isEqualTo("cheap");
     assertThat(in.path("scorer").asText()).isEqualTo("length");
+    assertThat(in.path("requested_model").asText()).isEqualTo("auto");
+    assertThat(in.path("routed_as").asText()).isEqualTo("auto:cost");
   }
 
   @Test

@@ -53,7 +53,7 @@ public final class ConfigNode {
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String key = e.getProcessor() instanceof JsonParser parser ? parser.getParsingContext().pathAsPointer().toString().replaceFirst("^/", "").replace('/', '.') : "";
-      throw new ConfigError(file + ": " + (key.isEmpty() ? "" : key + ": ") + "not valid YAML" + (at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr()) + ": " + firstLine(e.getOriginalMessage()), e);
+      throw new ConfigError(file + ": not valid YAML" + (at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr()) + (key.isEmpty() ? "" : ", " + key) + ": " + firstLine(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw new ConfigError(file + ": cannot be read: " + e.getMessage(), e);
     }

@@ -301,7 +301,7 @@ class LearnTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = """
-      {'name': 'telepathy', 'enabled': true} | name | there are scorer, cost-events, learning, exploration, semantic-cache, experiments
+      {'name': 'telepathy', 'enabled': true} | name | there are scorer, cost-events, learning, exploration, semantic-cache, shadows, experiments
       {'name': 'scorer', 'enabled': 'yes'} | enabled | must be true or false
       {'name': 'learning', 'enabled': true, 'percentage': 50} | percentage | on or off for all
       {'name': 'exploration', 'enabled': true, 'percentage': 101} | percentage | from 0 to 100

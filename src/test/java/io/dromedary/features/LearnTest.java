@@ -267,6 +267,7 @@ class LearnTest {
     say("{'request_id': '" + id + "', 'score': 0}");
     gateway.bean(LearningStore.class).sync();
     assertThat(look("/admin/learning").json().path("models")).isNotEmpty();
+    assertThat(admin("/admin/learning/reset", "{'model': 'openai/gpt-99'}").status()).as("a mistyped model forgets nothing").isEqualTo(404);
     Answer gone = admin("/admin/learning/reset", "{'colour': 'blue'}");
     assertThat(gone.status()).isEqualTo(400);
   }

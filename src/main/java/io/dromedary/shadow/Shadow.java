@@ -9,22 +9,19 @@ public final class Shadow {
   static final String SUFFIX = "-shadow";
 
   private final ChatRequest asked;
-  private final ChatRequest request;
   private final String model;
   private final Bill served;
   private final String answer;
   private final long chars;
 
   /**
-   * @param request as asked, as a request of its own: whole, with an id, a deadline and no caller
    * @param model who shadows
    * @param served the bill of what the caller got
    * @param answer what the caller got
    * @param chars what it keeps in memory, about
    */
-  Shadow(ChatRequest asked, ChatRequest request, String model, Bill served, String answer, long chars) {
+  Shadow(ChatRequest asked, String model, Bill served, String answer, long chars) {
     this.asked = asked;
-    this.request = request;
     this.model = model;
     this.served = served;
     this.answer = answer;
@@ -34,10 +31,6 @@ public final class Shadow {
   /** The caller's request. */
   public ChatRequest getAsked() {
     return asked;
-  }
-
-  public ChatRequest getRequest() {
-    return request;
   }
 
   public String getModel() {

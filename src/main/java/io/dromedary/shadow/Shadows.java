@@ -80,14 +80,15 @@ public final class Shadows {
     }
     String said = said(whole);
     long size = size(asked.json()) + said.length();
-    if (held.incrementAndGet() > most || chars.addAndGet(size) > MOST_CHARS) {
-      release(held.get() > most ? 0 : size);
+    // both are counted before either is looked at, so that what is given back is what was taken
+    boolean tooMany = held.incrementAndGet() > most;
+    boolean tooLarge = chars.addAndGet(size) > MOST_CHARS;
+    if (tooMany || tooLarge) {
+      release(size);
       observer.ended(mirror.model(), "dropped", null, null);
       return null;
     }
-    Instant begun = Instant.now();
-    ChatRequest again = new ChatRequest(asked.id() + Shadow.SUFFIX, asked.wholeBody(), asked.hints(), begun, begun.plus(now.timeout()), () -> closed, asked.policy(), asked.call());
-    return new Shadow(asked, again, mirror.model(), bill, said, size);
+    return new Shadow(asked, mirror.model(), bill, said, size);
   }
 
   private void release(long size) {
@@ -115,11 +116,14 @@ public final class Shadows {
     return said.toString();
   }
 
-  /** @throws Problem 503 when the gateway stops: what has not begun is left */
-  public void begin(Shadow shadow) {
+  /** The request as one of its own, now that it is its turn: whole, with an id, a deadline and no caller. @throws Problem 503 when the gateway stops: what has not begun is left */
+  public ChatRequest begin(Shadow shadow) {
     if (closed) {
       throw new Problem(503, "service_unavailable_error", "the gateway is stopping").code("abandoned");
     }
+    ChatRequest asked = shadow.getAsked();
+    Instant now = Instant.now();
+    return new ChatRequest(asked.id() + Shadow.SUFFIX, asked.wholeBody(), asked.hints(), now, now.plus(policy.get().timeout()), () -> closed, asked.policy(), asked.call());
   }
 
   /** Says that the shadow's answer is the one that its own bill is about. */

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ProjectAdmin {
   private static final int MOST_BYTES = 262_144;
-  private static final Set<String> MADE_BY_US = Set.of("sha256", "last4", "revoked");
+  private static final Set<String> MADE_BY_US = Set.of("sha256", "last4", "revoked", ProjectReader.REPLACED_BY);
 
   private final CallerRegistry registry;
   private final ProjectStore store;
@@ -128,9 +128,9 @@ public final class ProjectAdmin {
 
   /**
    * {@code POST /admin/keys/rotate} with {@code project}, {@code id} and, if wanted, {@code new_id} and {@code overlap} ({@code 24h}, {@code 7d}): a second key with the same rights. Both live; with an overlap the old one expires
-   * after it, else it is to be revoked.
+   * after it, else it is to be revoked. A key is replaced once: what it expires at since then is not the second one's.
    *
-   * @throws Problem 400, 404, 409 for a key of the file, a revoked or expired one and a taken id
+   * @throws Problem 400, 404, 409 for a key of the file, a revoked, expired or replaced one and a taken id
    */
   public ObjectNode rotateKey(Inbound in) {
     ObjectNode asked = asked(in);
@@ -142,6 +142,9 @@ public final class ProjectAdmin {
     if (old.revoked() || old.expires() != null && !old.expires().isAfter(clock.instant())) {
       throw conflict("key `" + old.id() + "` is " + (old.revoked() ? "revoked" : "expired") + "; make a new one by POST /admin/keys");
     }
+    if (old.isReplaced()) {
+      throw conflict("key `" + old.id() + "` is replaced by `" + old.definition().path(ProjectReader.REPLACED_BY).asText() + "` already: rotate that, or make a new one by POST /admin/keys");
+    }
     ApiKey fresh = ApiKey.generate();
     ObjectNode definition = old.definition().deepCopy();
     definition.put("id", asked.has("new-id") ? text(asked, "new-id") : "key-" + fresh.sha256().substring(0, 12));
@@ -149,7 +152,7 @@ public final class ProjectAdmin {
     if (registry.key(old.project(), key.id()) != null) {
       throw conflict("project `" + old.project() + "` has a key `" + key.id() + "` already");
     }
-    ObjectNode oldDefinition = old.definition().deepCopy();
+    ObjectNode oldDefinition = old.definition().deepCopy().put(ProjectReader.REPLACED_BY, key.id());
     if (asked.has("overlap")) {
       Instant end = clock.instant().plus(overlap(text(asked, "overlap")));
       if (old.expires() == null || end.isBefore(old.expires())) {

@@ -23,8 +23,10 @@ final class ProjectReader {
   /** One thing that is wrong. */
   record Fault(String key, String what) {}
 
+  /** Of a key that was rotated: the one that takes its place. */
+  static final String REPLACED_BY = "replaced-by";
   static final Set<String> PROJECT_FIELDS = fields("id", "org", "tags", "models", "providers", "require-tags", "regions", "profile", "limits", "budgets", "credit", "share-cache", "cache", "retention", "keys");
-  static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets", "credit");
+  static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets", "credit", REPLACED_BY);
   private static final Set<String> PROFILES = fields("balanced", "cost", "quality", "speed");
   private static final int MOST_PATTERNS = 200;
   private static final int LONGEST_PATTERN = 200;
@@ -108,6 +110,7 @@ final class ProjectReader {
       return null;
     }
     String last4 = text(node, "last4", path, 4);
+    text(node, REPLACED_BY, path, 64);
     JsonNode revoked = present(node, "revoked");
     if (!revoked.isMissingNode() && !revoked.isBoolean()) {
       fault(below(path, "revoked"), "must be true or false");

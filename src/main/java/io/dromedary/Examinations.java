@@ -246,7 +246,7 @@ final class Examinations {
     Instant now = clock.instant();
     List<String> ending = new ArrayList<>();
     for (ProjectKey key : keys) {
-      if (!key.revoked() && key.expires() != null && key.expires().isAfter(now) && key.expires().isBefore(now.plus(SOON))) {
+      if (!key.revoked() && !key.isReplaced() && key.expires() != null && key.expires().isAfter(now) && key.expires().isBefore(now.plus(SOON))) {
         ending.add(key.project() + "/" + key.id() + " (" + key.expires() + ")");
       }
     }
@@ -316,11 +316,17 @@ final class Examinations {
     if (now.isBefore(Instant.parse("2026-01-01T00:00:00Z"))) {
       return List.of(Finding.error("clock", "it says " + now + ", which is past", "set the clock (NTP): expiry of keys, budgets and prices go by it"));
     }
-    if (store == null || settings.databaseUrl().isBlank()) {
-      return List.of(Finding.ok("clock", "it is " + now + "; the store is in this process and has the same"));
+    if (store == null) {
+      return List.of(Finding.ok("clock", "it is " + now));
     }
-    try (Connection connection = store.dataSource().getConnection(); PreparedStatement select = connection.prepareStatement("SELECT CURRENT_TIMESTAMP"); ResultSet row = select.executeQuery()) {
+    String sql = "SELECT CURRENT_TIMESTAMP, (SELECT MAX(opened_at_ms) FROM dromedary_purses)";
+    try (Connection connection = store.dataSource().getConnection(); PreparedStatement select = connection.prepareStatement(sql); ResultSet row = select.executeQuery()) {
       row.next();
+      Instant newest = Instant.ofEpochMilli(row.getLong(2));
+      if (newest.isAfter(now.plusSeconds(60))) {
+        return List.of(Finding.error("clock", "it was " + newest + " before, and budgets never go back: they stay in that day and month until the clock is there again",
+            "if the clock is right now: UPDATE dromedary_purses SET opened_at_ms = 0 WHERE opened_at_ms > " + now.toEpochMilli() + ", then restart the gateways"));
+      }
       Duration apart = Duration.between(row.getTimestamp(1).toInstant(), clock.instant()).abs();
       String told = "it differs from the database's by " + apart.toMillis() + " ms";
       return List.of(apart.compareTo(Duration.ofSeconds(30)) > 0 ? Finding.error("clock", told, "set both by NTP: nodes would disagree on windows, leases and expiry")
@@ -330,9 +336,12 @@ final class Examinations {
 
   /** Says PING; a server that wants a password first answers too. */
   private List<Finding> redis() {
-    String text = environment.getProperty("dromedary.redis-url", environment.getProperty("REDIS_URL", ""));
+    String text = environment.getProperty("dromedary.redis.url", "");
     if (text.isBlank()) {
       return List.of();
+    }
+    if (text.startsWith("redis-sentinel://")) {
+      return List.of(Finding.ok("redis", "by Sentinel, which is not asked here"));
     }
     URI url = uri(text);
     if (url == null || url.getHost() == null || !(text.startsWith("redis://") || text.startsWith("rediss://"))) {

@@ -72,6 +72,17 @@ class DoctorTest {
   }
 
   @Test
+  void budgets_that_stand_in_the_future_since_the_clock_was_wrong_once_are_an_error_with_its_cure() throws Exception {
+    try (Store store = Store.open(dir.resolve("data"), null); Connection connection = store.dataSource().getConnection(); Statement statement = connection.createStatement()) {
+      statement.execute("INSERT INTO dromedary_purses (purse_key, project, name, subject, period, ends_at_ms, granted_nanos, used_nanos, reserved_nanos, opened_at_ms) VALUES ('x', 'a', 'x', '', '2099-01', 0, 0, 0, 0, "
+          + Instant.parse("2099-01-01T00:00:00Z").toEpochMilli() + ")");
+    }
+    Commands.Outcome outcome = run("doctor");
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.text()).contains("error clock", "2099-01-01T00:00:00Z", "UPDATE dromedary_purses SET opened_at_ms = 0");
+  }
+
+  @Test
   void a_running_gateway_looks_at_itself_and_asks_no_provider() {
     try (FakeProvider openai = FakeProvider.openai(); Gateway gateway = Gateway.with("openai", openai).start()) {
       JsonNode page = gateway.admin("/admin/doctor").json();

@@ -3,6 +3,7 @@ package io.dromedary.access;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.FieldReader;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
@@ -185,13 +186,7 @@ public final class ProjectAdmin {
     if (in.body().length > MOST_BYTES) {
       throw Problem.badRequest("the body has " + in.body().length + " bytes; the limit is " + MOST_BYTES).code("request_too_large");
     }
-    ObjectNode read = Json.readStrictly(in.body());
-    ObjectNode asked = Json.object();
-    read.properties().forEach(field -> asked.set(field.getKey().replace('_', '-'), field.getValue()));
-    if (asked.size() < read.size()) {
-      throw Problem.badRequest("a field stands there twice, with _ and with -").code("invalid_value");
-    }
-    return asked;
+    return FieldReader.words(Json.readStrictly(in.body()));
   }
 
   private Project read(ObjectNode asked) {
@@ -200,7 +195,7 @@ public final class ProjectAdmin {
     }
     ProjectReader reader = new ProjectReader(registry.rules(), false);
     Project project = reader.project(asked, "");
-    refuse(reader);
+    reader.refuse();
     return java.util.Objects.requireNonNull(project);
   }
 
@@ -214,18 +209,8 @@ public final class ProjectAdmin {
     all.put("sha256", fresh.sha256()).put("last4", fresh.last4());
     ProjectReader reader = new ProjectReader(registry.rules(), false);
     ProjectKey key = reader.key(all, "", project);
-    refuse(reader);
+    reader.refuse();
     return java.util.Objects.requireNonNull(key);
-  }
-
-  private static void refuse(ProjectReader reader) {
-    if (!reader.faults().isEmpty()) {
-      StringBuilder all = new StringBuilder();
-      for (ProjectReader.Fault fault : reader.faults()) {
-        all.append(all.isEmpty() ? "" : "; ").append('`').append(fault.key()).append("` ").append(fault.what());
-      }
-      throw Problem.badField(reader.faults().get(0).key(), all.toString());
-    }
   }
 
   private static void only(ObjectNode asked, List<String> allowed) {

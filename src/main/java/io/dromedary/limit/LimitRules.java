@@ -103,7 +103,7 @@ public final class LimitRules {
   }
 
   private static LimitRules read(JsonNode limits, boolean ofKey, Predicate<String> knownModel, BiConsumer<String, String> faults) {
-    if (!limits.isMissingNode() && !limits.isNull() && !limits.isObject()) {
+    if (ofKey && !limits.isMissingNode() && !limits.isNull() && !limits.isObject()) {
       faults.accept("", "must be a map such as {windows: [{per: minute, requests: 600}]}");
     }
     Set<String> known = ofKey ? Set.of("windows") : KEYS;

@@ -11,9 +11,11 @@ import io.dromedary.admin.AuditLog;
 import io.dromedary.admin.Examination;
 import io.dromedary.admin.Finding;
 import io.dromedary.agent.Agents;
+import io.dromedary.alert.AlertRules;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.chat.Secret;
+import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Store;
 import java.io.IOException;
@@ -42,6 +44,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
 
 /**
@@ -117,6 +120,11 @@ final class Examinations {
       return policy.tiers().size() + " tiers, scored by " + policy.scorer();
     });
     file(found, "callers.yaml", bytes -> new CallerRegistry("config/callers.yaml", () -> bytes, Secret.of(""), clock, rules).projects().size() + " projects");
+    file(found, "alerts.yaml", bytes -> AlertRules.read(bytes, AlertWiring.RULES, Binder.get(environment).bindOrCreate("dromedary.alerts", AlertSettings.class).sinks().keySet()).rules().size() + " rules");
+    file(found, "experiments.yaml", bytes -> {
+      Experiments.Plan.read(bytes, "config/experiments.yaml", Rankings.SCORERS);
+      return "is in order";
+    });
     file(found, "agents.yaml", bytes -> Agents.count("config/agents.yaml", bytes) + " agents");
     return found;
   }
@@ -384,6 +392,13 @@ final class Examinations {
     List<String> inForce = ProductionCheck.reasons(SafeStart.settings(environment, settings, true, production, tokenGiven, keyed(), configured));
     List<Finding> found = new ArrayList<>();
     inForce.forEach(reason -> found.add(Finding.error("safety", reason, "the gateway does not start so")));
+    if (tokenGiven) {
+      try {
+        AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT));
+      } catch (IllegalArgumentException e) {
+        found.add(Finding.error("safety", e.getMessage(), "set a longer one; the gateway does not start so"));
+      }
+    }
     if (!production) {
       ProductionCheck.reasons(SafeStart.settings(environment, settings, true, true, tokenGiven, keyed(), configured)).stream().filter(reason -> !inForce.contains(reason))
           .forEach(reason -> found.add(Finding.warn("safety", reason, "fine on your own machine; `production` refuses it")));

@@ -65,6 +65,24 @@ class DoctorTest {
   }
 
   @Test
+  void a_mistake_in_the_catalogue_is_told_beside_those_of_the_other_files_and_not_by_a_stack_trace() throws Exception {
+    Path config = config("models.yaml", "models: [{id: openai/gpt-4o, prices: [{in: -5, out: 1}]}]");
+    Files.writeString(config.resolve("callers.yaml"), "projects: [{id: a, budgets: [{per: day, usd: 1}], colour: red}]");
+    Files.writeString(config.resolve("alerts.yaml"), "rules: [{id: x, on: nope}]");
+    Files.writeString(config.resolve("experiments.yaml"), "experiments: 3");
+    Commands.Outcome outcome = run("doctor", "dromedary.config.dir=" + config);
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.text()).contains("config/models.yaml: ", "`projects[0].colour` is unknown", "config/alerts.yaml: ", "config/experiments.yaml: ").doesNotContain("budgets` is enforced by no part", "Exception");
+  }
+
+  @Test
+  void settings_that_a_start_refuses_are_an_error() {
+    Commands.Outcome outcome = run("doctor", "dromedary.pacing.least=many", "dromedary.alerts.every-ms=5");
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.text()).contains("many", "dromedary.alerts.every-ms = 5: must be from 1000");
+  }
+
+  @Test
   void an_unsafe_production_and_an_unreachable_redis_are_errors() {
     Commands.Outcome outcome = run("doctor", "dromedary.profile=production", "REDIS_URL=redis://:geheim@127.0.0.1:9");
     assertThat(outcome.exitCode()).isEqualTo(1);

@@ -5,7 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -29,7 +31,10 @@ final class SoakBench {
 
   void run(Path parent) throws IOException, InterruptedException {
     Bench.manner(mock, "delay=5&gap=2&chunks=20");
-    try (Child gateway = Child.gateway(options, Child.freePort(), Bench.environment(mock, Files.createTempDirectory(parent, "soak-")))) {
+    Map<String, String> environment = new HashMap<>(Bench.environment(mock, Files.createTempDirectory(parent, "soak-")));
+    // full after some minutes, so that a cache that still fills is not taken for a leak
+    environment.put("DROMEDARY_CACHE_MAXBYTES", "33554432");
+    try (Child gateway = Child.gateway(options, Child.freePort(), environment)) {
       gateway.awaitReady("/health/readiness", Duration.ofSeconds(60));
       Target target = Target.of("gateway", gateway.baseUrl, options.text("model"), gateway.view);
       List<Shape> shapes = List.of(Shape.whole(options.number("prompt-chars")), Shape.same(options.number("prompt-chars")), Shape.stream(20, options.number("prompt-chars")));

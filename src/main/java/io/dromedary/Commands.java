@@ -20,6 +20,7 @@ import org.springframework.boot.Banner;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.LifecycleProcessor;
 import org.springframework.context.annotation.Bean;
@@ -104,10 +105,20 @@ final class Commands {
       try {
         context.getBean(name);
       } catch (BeansException e) {
-        found.add(Finding.error("settings", String.valueOf(NestedExceptionUtils.getMostSpecificCause(e).getMessage()), "mend it in config/application.yaml or in the environment; the gateway does not start so"));
+        found.add(Finding.error("settings", told(e), "mend it in config/application.yaml or in the environment; the gateway does not start so"));
       }
     }
     return found;
+  }
+
+  /** Ours name the setting; of Spring's, which do not, the one that it was about. */
+  private static String told(BeansException failure) {
+    String why = String.valueOf(NestedExceptionUtils.getMostSpecificCause(failure).getMessage());
+    Throwable binding = failure;
+    while (binding != null && !(binding instanceof BindException)) {
+      binding = binding.getCause();
+    }
+    return why.startsWith("dromedary.") || binding == null ? why : binding.getMessage() + ": " + why;
   }
 
   /** What other rooms say of their parts of {@code callers.yaml}; without a catalogue, which is told elsewhere, nobody can say anything. */

@@ -77,9 +77,9 @@ class DoctorTest {
 
   @Test
   void settings_that_a_start_refuses_are_an_error() {
-    Commands.Outcome outcome = run("doctor", "dromedary.pacing.least=many", "dromedary.alerts.every-ms=5");
+    Commands.Outcome outcome = run("doctor", "dromedary.pacing.least=many", "dromedary.alerts.every-ms=5", "dromedary.limits.in-flight=-5");
     assertThat(outcome.exitCode()).isEqualTo(1);
-    assertThat(outcome.text()).contains("many", "dromedary.alerts.every-ms = 5: must be from 1000");
+    assertThat(outcome.text()).contains("dromedary.pacing.least", "many", "dromedary.alerts.every-ms = 5: must be from 1000", "dromedary.limits.in-flight = -5: must be at least 1");
   }
 
   @Test

@@ -48,7 +48,7 @@ public final class Ingress implements Processor {
       "candidates", "candidate", "provider", "attempt", "answer", "failure",
       "cascade", "question", "judge", "judging", "verdict",
       "rides", "passage", "wire", "ride", "ticket", "arrival", "lot", "cargo", "known", "errand", "news",
-      "bill", "event", "eventsWait", "relaySleeps");
+      "bill", "event", "eventsWait", "relaySleeps", "shadow", "shadowing", "shadowFailure");
 
   private final HttpEntry http;
   private final RequestIds ids;

@@ -139,6 +139,8 @@ class AgentsTest {
     gateway.chat(Gateway.request("agent/otto", "who am I?", "{'conversation_id': 'c1'}"), bearer(sister));
     assertThat(asked()).as("another project's of the same name").hasSize(2);
     assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': 5}"), bearer(mine)).status()).isEqualTo(400);
+    assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': 'a\\nb'}"), bearer(mine)).status()).isEqualTo(400);
+    assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': '\uD83D\uDCA5'}"), bearer(mine)).status()).isEqualTo(200);
     assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': '" + "y".repeat(201) + "'}"), bearer(mine)).status()).isEqualTo(400);
   }
 

@@ -58,6 +58,11 @@ class Caches {
     public <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command) {
       return redis.call(command, settings.timeout(), breaker);
     }
+
+    @Override
+    public boolean rests() {
+      return breaker.getState() != CircuitBreaker.State.CLOSED;
+    }
   }
 
   /** A breaker of its own: limits need not rest because an answer was too long to come in time. A command that Redis refuses (a key of another type, no memory) was answered quickly and counts as no failure. */

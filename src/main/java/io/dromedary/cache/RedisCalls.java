@@ -12,4 +12,9 @@ public interface RedisCalls {
    * @throws RuntimeException when Redis is away, too slow or refuses
    */
   <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command);
+
+  /** Is it left alone, until whoever need not hurry has found that it answers again? */
+  default boolean rests() {
+    return false;
+  }
 }

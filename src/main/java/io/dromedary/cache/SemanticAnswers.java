@@ -280,7 +280,7 @@ public final class SemanticAnswers implements AutoCloseable {
     Found best = partition == null ? null : best(null, partition.nearest(vector, LOOKED_AT), question, asked);
     if (shared != null && (best == null || !best.hit())) {
       List<Partition.Near> elsewhere = new ArrayList<>();
-      for (SemanticEntry entry : shared.nearest(question.partition, question.project, vector, question.threshold)) {
+      for (SemanticEntry entry : shared.nearest(question.partition, question.project, vector, SameQuestion.least(question.threshold))) {
         elsewhere.add(new Partition.Near(entry, entry.cosine(vector)));
       }
       elsewhere.sort((a, b) -> Double.compare(b.similarity(), a.similarity()));
@@ -292,7 +292,7 @@ public final class SemanticAnswers implements AutoCloseable {
       entries.getIfPresent(best.entry().key());
     } else {
       misses.increment();
-      if (best != null && best.verdict().similarity() >= question.threshold && best.verdict().refusedBy() != null) {
+      if (best != null && best.verdict().cosine() >= question.threshold && best.verdict().refusedBy() != null) {
         refused.increment();
       }
     }
@@ -303,8 +303,7 @@ public final class SemanticAnswers implements AutoCloseable {
   private @Nullable Found best(@Nullable Found known, List<Partition.Near> nearest, Question question, Wording asked) {
     Found best = known;
     for (Partition.Near near : nearest) {
-      // No score is above its cosine.
-      if (best != null && near.similarity() < (best.hit() ? best.verdict().score() : Math.min(question.threshold, best.verdict().score()))) {
+      if (best != null && SameQuestion.most(near.similarity()) < (best.hit() ? best.verdict().similarity() : Math.min(question.threshold, best.verdict().similarity()))) {
         break;
       }
       if (expired(near.entry())) {
@@ -312,7 +311,7 @@ public final class SemanticAnswers implements AutoCloseable {
       }
       SameQuestion.Verdict verdict = check.judge(near.similarity(), near.entry().wording(), asked);
       Found found = new Found(near.entry(), verdict, verdict.same(question.threshold));
-      if (best == null || found.hit() && !best.hit() || found.hit() == best.hit() && verdict.score() > best.verdict().score()) {
+      if (best == null || found.hit() && !best.hit() || found.hit() == best.hit() && verdict.similarity() > best.verdict().similarity()) {
         best = found;
       }
     }

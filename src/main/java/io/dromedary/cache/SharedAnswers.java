@@ -4,6 +4,7 @@ import io.dromedary.catalog.Recall;
 import io.lettuce.core.KeyScanCursor;
 import io.lettuce.core.Limit;
 import io.lettuce.core.Range;
+import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.SetArgs;
@@ -122,6 +123,11 @@ public final class SharedAnswers implements AutoCloseable {
 
   /** The same by names. */
   public @Nullable CachedAnswer look(String project, String key) {
+    if (redis.rests()) {
+      // it is the watch that finds it back: no request waits for that
+      away.increment();
+      return null;
+    }
     byte[] bytes;
     try {
       // A range, so that not even a huge value that somebody put there is read whole.
@@ -212,8 +218,23 @@ public final class SharedAnswers implements AutoCloseable {
     put(fields, "model", purge.model());
     put(fields, "key", purge.key());
     put(fields, "older", purge.olderThan() == null ? null : Long.toString(purge.olderThan().toMillis()));
-    redis.call(commands -> commands.xadd(PURGES, XAddArgs.Builder.maxlen(PURGES_KEPT).approximateTrimming(), fields));
+    try {
+      tell(fields);
+    } catch (RedisCommandExecutionException refused) {
+      if (redis.call(commands -> commands.type(PURGES)).matches("stream|none")) {
+        // it is full: what goes makes room
+        int deleted = delete(record);
+        tell(fields);
+        return deleted;
+      }
+      redis.call(commands -> commands.unlink(PURGES));
+      tell(fields);
+    }
     return delete(record);
+  }
+
+  private void tell(Map<String, byte[]> purge) {
+    redis.call(commands -> commands.xadd(PURGES, XAddArgs.Builder.maxlen(PURGES_KEPT).approximateTrimming(), purge));
   }
 
   private static void put(Map<String, byte[]> fields, String name, @Nullable String value) {
@@ -239,7 +260,7 @@ public final class SharedAnswers implements AutoCloseable {
       KeyScanCursor<String> page = redis.call(commands -> commands.scan(from, ScanArgs.Builder.matches(pattern).limit(500)));
       List<String> goes = new ArrayList<>();
       for (String name : page.getKeys()) {
-        if (!mustLook || matches(redis.call(commands -> commands.getrange(name, 0, AnswerLayout.HEAD)), record)) {
+        if (!mustLook || matches(name, record)) {
           goes.add(name);
         }
       }
@@ -255,8 +276,13 @@ public final class SharedAnswers implements AutoCloseable {
   }
 
   /** What is not like ours goes with any purge. */
-  private static boolean matches(byte[] bytes, Purged record) {
-    AnswerLayout.Head head = AnswerLayout.head(bytes);
+  private boolean matches(String name, Purged record) {
+    AnswerLayout.Head head;
+    try {
+      head = AnswerLayout.head(redis.call(commands -> commands.getrange(name, 0, AnswerLayout.HEAD)));
+    } catch (RedisCommandExecutionException ofAnotherKind) {
+      return true;
+    }
     AnswerCache.Purge purge = record.purge();
     return head == null || (purge.model() == null || purge.model().equals(head.model())) && (purge.olderThan() == null || head.storedAt().isBefore(record.at().minus(purge.olderThan())));
   }

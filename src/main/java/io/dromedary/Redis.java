@@ -86,6 +86,7 @@ final class Redis implements AutoCloseable {
   private void open() {
     StatefulRedisConnection<String, byte[]> before = connection;
     connection = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
+    silentSince = 0;
     LOG.info("Redis is connected");
     if (before != null) {
       before.closeAsync();
@@ -132,15 +133,20 @@ final class Redis implements AutoCloseable {
 
   /** The same connection for a room that can wait less, or that shall not rest because another's calls failed. */
   <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command, Duration most, CircuitBreaker breaker) {
+    try {
+      return breaker.executeSupplier(() -> call(command, most));
+    } catch (CallNotPermittedException e) {
+      throw new RedisException("it failed too often and rests");
+    }
+  }
+
+  /** The same for what no request waits for: without a breaker. */
+  <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command, Duration most) {
     StatefulRedisConnection<String, byte[]> open = connection;
     if (open == null) {
       throw new RedisException("not connected");
     }
-    try {
-      return breaker.executeSupplier(() -> await(command.apply(open.async()), most));
-    } catch (CallNotPermittedException e) {
-      throw new RedisException("it failed too often and rests");
-    }
+    return await(command.apply(open.async()), most);
   }
 
   private <T> T await(RedisFuture<T> answer, Duration most) {

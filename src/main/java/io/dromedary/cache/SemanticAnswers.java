@@ -124,11 +124,7 @@ public final class SemanticAnswers implements AutoCloseable {
     this.file = settings.file() == null ? null : new SemanticFile(settings.file());
     entries = Caffeine.newBuilder().maximumWeight(settings.maxBytes()).weigher((String key, SemanticEntry entry) -> entry.weight()).expireAfterWrite(settings.ttl()).executor(Runnable::run)
         .removalListener((@Nullable String key, @Nullable SemanticEntry entry, RemovalCause cause) -> left(entry)).build();
-    writer = new ThreadPoolExecutor(1, 1, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WAITING), task -> {
-      Thread thread = new Thread(task, "dromedary-semantic");
-      thread.setDaemon(true);
-      return thread;
-    });
+    writer = new ThreadPoolExecutor(1, 1, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WAITING), Aside.threads("dromedary-semantic"));
     writer.execute(this::load);
   }
 
@@ -386,13 +382,7 @@ public final class SemanticAnswers implements AutoCloseable {
 
   @Override
   public void close() {
-    writer.shutdown();
-    try {
-      writer.awaitTermination(2, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    writer.shutdownNow();
+    Aside.end(writer, Duration.ofSeconds(2));
     embedder.close();
   }
 }

@@ -11,6 +11,7 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -253,7 +254,7 @@ public final class SemanticAnswers implements AutoCloseable {
       return least;
     }
     try {
-      double raised = Double.parseDouble(wished.strip());
+      double raised = new BigDecimal(wished.strip()).doubleValue();
       if (raised >= 0 && raised <= 1) {
         return Math.max(least, raised);
       }

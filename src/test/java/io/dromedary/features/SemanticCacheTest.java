@@ -81,6 +81,7 @@ class SemanticCacheTest {
     assertThat(ask("off", LIKE, "x-dromedary-cache", "only").status()).isEqualTo(404);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "high").status()).isEqualTo(400);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "1.5").status()).isEqualTo(400);
+    assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "0x1p0").status()).isEqualTo(400);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "-0.1").status()).isEqualTo(400);
   }
 

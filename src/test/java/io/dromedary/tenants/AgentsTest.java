@@ -211,7 +211,7 @@ class AgentsTest {
     made("/admin/agents", "{'name': 'forgetful', 'project': 'short', 'model': 'openai/gpt-4o-mini'}");
     gateway.chat(Gateway.request("agent/forgetful", "old words", "{'conversation_id': 'c'}"), bearer(key));
     gateway.chat(Gateway.request("agent/otto", "old words of others", "{'conversation_id': 'kept'}"), bearer(mine));
-    await().atMost(Duration.ofSeconds(5)).until(() -> count("dromedary_interaction_log", "project = 'short'") == 1);
+    await().atMost(Duration.ofSeconds(20)).until(() -> count("dromedary_interaction_log", "project = 'short'") == 1);
     long twoHours = Duration.ofHours(2).toMillis();
     try (Connection connection = gateway.bean(Store.class).dataSource().getConnection(); Statement statement = connection.createStatement()) {
       statement.execute("UPDATE dromedary_turns SET created_at_ms = created_at_ms - " + twoHours + " WHERE conversation IN ('c', 'kept')");

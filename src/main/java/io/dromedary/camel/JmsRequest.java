@@ -79,8 +79,9 @@ public final class JmsRequest implements Processor {
       String raw = (String) name;
       // only strings: reading another type's property would convert it
       if (jms.getObjectProperty(raw) instanceof String value) {
-        String before = headers.put(raw.replace("_HYPHEN_", "-").replace('_', '-').toLowerCase(Locale.ROOT), value);
-        if (before != null && !before.equals(value)) {
+        String known = raw.replace("_HYPHEN_", "-").replace('_', '-').toLowerCase(Locale.ROOT);
+        String before = headers.put(known, value);
+        if (before != null && !before.equals(value) && QueueMessage.means(known)) {
           refusal = "the property `" + io.dromedary.chat.Problem.clip(raw) + "` was given twice, with two values";
         }
       }

@@ -74,6 +74,9 @@ public final class JmsRequest implements Processor {
     if (!addressed && !repliesElsewhere && refusal == null) {
       refusal = "the message has no reply address (JMSReplyTo), and dromedary.queues.jms.replies names no queue for such";
     }
+    if (addressed && jms.getJMSReplyTo().equals(jms.getJMSDestination())) {
+      refusal = "the message's reply address is the queue of requests";
+    }
     Map<String, String> headers = new HashMap<>(8);
     for (Object name : Collections.list(jms.getPropertyNames())) {
       String raw = (String) name;

@@ -86,7 +86,7 @@ public final class Json {
     if (e instanceof DatabindException) {
       return e instanceof MismatchedInputException nothing && nothing.getOriginalMessage().startsWith("No content") ? "it is empty" : "there is more after the end of the object";
     }
-    String words = e.getOriginalMessage();
+    String words = e.getOriginalMessage().replaceFirst("\\[Source: [^;]*; (line: \\d+, column: \\d+)]", "$1");
     int ours = words.indexOf(", from `");
     if (ours >= 0) {
       return words.substring(0, ours) + ")";

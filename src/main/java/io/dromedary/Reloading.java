@@ -14,6 +14,7 @@ import io.dromedary.domain.TopicPolicy;
 import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.reload.ConfigReload;
+import io.dromedary.shadow.ShadowPolicy;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -32,10 +33,10 @@ import org.springframework.context.annotation.Configuration;
 class Reloading {
   /** In the order of checking: the catalogue names routes, the routing models of the catalogue. */
   @Bean
-  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters, ObjectProvider<RouteReload> routes, EndpointModels endpoints, ObjectProvider<ModelCamelContext> camel) {
+  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<ShadowPolicy> shadowPolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters, ObjectProvider<RouteReload> routes, EndpointModels endpoints, ObjectProvider<ModelCamelContext> camel) {
     List<ConfigPart> parts = new ArrayList<>();
     routes.ifAvailable(parts::add);
-    parts.addAll(List.of(new Catalogue(modelCatalog, catalog -> endpoints.check(catalog, camel.getObject(), routes.getIfAvailable())), new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
+    parts.addAll(List.of(new Catalogue(modelCatalog, catalog -> endpoints.check(catalog, camel.getObject(), routes.getIfAvailable())), new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, shadowPolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
     ConfigReload reload = new ConfigReload(parts, config.watch(), clock);
     Gauge.builder("dromedary.config.generation", reload, ConfigReload::generation).description("How often the configuration in force has changed since the start, from 1").register(meters);
     FunctionCounter.builder("dromedary.config.reloads", reload, ConfigReload::reloads).tag("outcome", "ok").description("Configuration reloads").register(meters);

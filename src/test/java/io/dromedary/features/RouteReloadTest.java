@@ -268,17 +268,17 @@ class RouteReloadTest {
   @Test
   void routes_that_are_called_and_missing_stop_the_start_by_name() throws IOException {
     Path few = Files.createDirectory(bundle.resolve("few"));
-    assertStop(few, "no route begins at direct:chat");
+    assertStop(few, "no route begins at direct:chat", "or take it away");
     for (Path file : files(HOME)) {
       if (!file.endsWith("account.camel.yaml")) {
         Files.copy(file, few.resolve(file.getFileName()));
       }
     }
-    assertStop(few, "few/embeddings.camel.yaml:42: no route begins at direct:account");
+    assertStop(few, "few/", ".camel.yaml:", ": no route begins at direct:account");
   }
 
-  private static void assertStop(Path directory, String told) {
-    assertThatThrownBy(() -> Gateway.with("openai", openai).set("dromedary.bundle.routes", "file:" + directory + "/*.camel.yaml").set("camel.servlet.mapping.servlet-name", "few").set("camel.component.servlet.servlet-name", "few").start().close()).hasStackTraceContaining("ConfigError: " + told);
+  private static void assertStop(Path directory, String begins, String... told) {
+    assertThatThrownBy(() -> Gateway.with("openai", openai).set("dromedary.bundle.routes", "file:" + directory + "/*.camel.yaml").set("camel.servlet.mapping.servlet-name", "few").set("camel.component.servlet.servlet-name", "few").start().close()).hasStackTraceContaining("ConfigError: " + begins).rootCause().message().contains(told);
   }
 
   private static List<Path> files(Path directory) throws IOException {

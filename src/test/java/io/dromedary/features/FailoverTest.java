@@ -240,7 +240,7 @@ class FailoverTest {
 
     assertThat(answer.status()).as(answer.text()).isEqualTo(504);
     assertThat(answer.took()).isBetween(Duration.ofMillis(350), Duration.ofSeconds(5));
-    first.await(FakeProvider.Call::cancelled, Duration.ofSeconds(2));
+    first.await(FakeProvider.Call::cancelled, Duration.ofSeconds(20));
   }
 
   @Test

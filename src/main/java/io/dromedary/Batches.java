@@ -114,7 +114,8 @@ class Batches {
           return;
         }
         try {
-          TemplatedRouteBuilder.builder(context, names.id("take-batch-files")).routeId(names.id("batch-inbox")).parameter("inbox", Path.of(settings.inbox()).toAbsolutePath().normalize()).parameter("idle", settings.inboxIdle().toMillis()).add();
+          TemplatedRouteBuilder.builder(context, names.id("take-batch-files")).routeId(names.id("batch-inbox")).parameter("inbox", Path.of(settings.inbox()).toAbsolutePath().normalize()).parameter("idle", settings.inboxIdle().toMillis())
+              .parameter("patience", 2 * settings.inboxIdle().toMillis()).add();
         } catch (Exception e) {
           throw new IllegalStateException("the inbox cannot be watched; check dromedary.batches.inbox (DROMEDARY_INBOX)", e);
         }

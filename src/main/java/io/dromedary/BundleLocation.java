@@ -21,7 +21,8 @@ import org.springframework.core.io.ClassPathResource;
 /**
  * Adds the packed settings, below all others: whole where Dromedary is the application, only its own keys where it is a library in another, whose server, logging and Camel settings are not ours to choose.
  *
- * <p>Decides once, at start, whether the routes beside the application or the packed copies are used: never both, since ids would clash, and a missing directory would stop the start.
+ * <p>Decides once, at start, whether the routes beside the application or the packed copies are used: never both, since ids would clash, and a missing directory would stop the start. With the dot Camel looks into a directory
+ * that is a link.
  */
 public final class BundleLocation implements EnvironmentPostProcessor {
   /** Set where another application has Dromedary as a library. */
@@ -33,7 +34,7 @@ public final class BundleLocation implements EnvironmentPostProcessor {
     boolean hosted = Stream.of(Dromedary.class, Commands.Parts.class).noneMatch(application.getAllSources()::contains);
     MutablePropertySources sources = environment.getPropertySources();
     Map<String, Object> found = new LinkedHashMap<>();
-    found.put("dromedary.bundle.routes", !hosted && Files.isDirectory(Path.of("routes")) ? "file:routes/*.camel.yaml" : "classpath:routes/*.camel.yaml");
+    found.put("dromedary.bundle.routes", !hosted && Files.isDirectory(Path.of("routes")) ? "file:routes/./*.camel.yaml" : "classpath:routes/*.camel.yaml");
     if (hosted) {
       found.put(HOSTED, "true");
       found.put("dromedary.enabled", "true");

@@ -26,6 +26,7 @@ import io.dromedary.camel.PreparedCalls;
 import io.dromedary.camel.RankedFailover;
 import io.dromedary.camel.RecalledAnswer;
 import io.dromedary.camel.RequestIds;
+import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.catalog.Reloadable;
 import io.dromedary.catalog.Tariff;
@@ -61,6 +62,7 @@ import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import org.apache.camel.CamelContext;
+import org.apache.camel.model.ModelCamelContext;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -127,11 +129,14 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness, CostRelays relays, Ledger ledger) {
+  CamelContextConfiguration dromedaryRoutesReady(Readiness readiness, CostRelays relays, Ledger ledger, Environment environment) {
+    boolean hosted = environment.getProperty(BundleLocation.HOSTED, Boolean.class, false);
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
-        // Readiness waits for what comes after.
+        if (!hosted && ((ModelCamelContext) context).getRouteDefinitions().stream().noneMatch(route -> route.getInput().getEndpointUri().equals("direct:chat"))) {
+          throw new ConfigError("no route begins at direct:chat in " + environment.getProperty("dromedary.bundle.routes") + "; a directory `routes` beside the application is used instead of the packed routes, so copy all of them into it, or take it away");
+        }
       }
 
       @Override

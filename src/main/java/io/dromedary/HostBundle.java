@@ -26,6 +26,8 @@ import org.apache.camel.spi.Resource;
 import org.apache.camel.spring.boot.CamelContextConfiguration;
 import org.apache.camel.support.PluginHelper;
 import org.apache.camel.support.ResourceHelper;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
@@ -41,6 +43,7 @@ import org.springframework.core.env.Environment;
 class HostBundle {
   /** The servlet of our doors, beside whatever the host has. */
   static final String SERVLET = "Dromedary";
+  private static final Logger LOG = LoggerFactory.getLogger(HostBundle.class);
   private static final String DOOR = "dromedary-door";
   private static final String ENDING = ".camel.yaml";
   private static final Set<String> VERBS = Set.of("get", "post", "put", "delete", "patch", "head");
@@ -58,7 +61,11 @@ class HostBundle {
   @Bean
   CamelContextConfiguration dromedaryRoutes(Environment environment, EmbeddedSettings settings, ApplicationContext beans) {
     String patterns = environment.getRequiredProperty("dromedary.bundle.routes");
-    boolean doors = environment.getProperty("dromedary.doors.enabled", Boolean.class, false);
+    boolean wanted = environment.getProperty("dromedary.doors.enabled", Boolean.class, false);
+    boolean doors = wanted && beans.containsBean("dromedaryHttpBinding");
+    if (wanted && !doors) {
+      LOG.warn("the HTTP doors stay shut though dromedary.doors.enabled is true: they need Tomcat, and this application has no servlets; direct:chat works");
+    }
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {

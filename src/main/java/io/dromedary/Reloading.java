@@ -3,6 +3,7 @@ package io.dromedary;
 import io.dromedary.access.CallerRegistry;
 import io.dromedary.agent.Agents;
 import io.dromedary.alert.AlertRules;
+import io.dromedary.camel.EndpointModels;
 import io.dromedary.camel.RouteReload;
 import io.dromedary.cascade.CascadePolicy;
 import io.dromedary.catalog.ConfigPart;
@@ -21,6 +22,8 @@ import java.io.IOException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
+import org.apache.camel.model.ModelCamelContext;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -28,11 +31,12 @@ import org.springframework.context.annotation.Configuration;
 /** Configuration that changes while the gateway runs. */
 @Configuration(proxyBeanMethods = false)
 class Reloading {
-  /** In the order of checking: the routing names models of the catalogue. */
+  /** In the order of checking: the catalogue names routes, the routing models of the catalogue. */
   @Bean
-  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<ShadowPolicy> shadowPolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters, ObjectProvider<RouteReload> routes) {
-    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, shadowPolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
+  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<ShadowPolicy> shadowPolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters, ObjectProvider<RouteReload> routes, EndpointModels endpoints, ObjectProvider<ModelCamelContext> camel) {
+    List<ConfigPart> parts = new ArrayList<>();
     routes.ifAvailable(parts::add);
+    parts.addAll(List.of(new Catalogue(modelCatalog, catalog -> endpoints.check(catalog, camel.getObject(), routes.getIfAvailable())), new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, shadowPolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
     ConfigReload reload = new ConfigReload(parts, config.watch(), clock);
     Gauge.builder("dromedary.config.generation", reload, ConfigReload::generation).description("How often the configuration in force has changed since the start, from 1").register(meters);
     FunctionCounter.builder("dromedary.config.reloads", reload, ConfigReload::reloads).tag("outcome", "ok").description("Configuration reloads").register(meters);
@@ -43,6 +47,36 @@ class Reloading {
           .description("The version in force of a configuration file: its hash in GET /admin/config, as a number").register(meters);
     }
     return reload;
+  }
+
+  /** The models, with what else must be right of them. */
+  private record Catalogue(Reloadable<ModelCatalog> models, Consumer<ModelCatalog> also) implements ConfigPart {
+    @Override
+    public String file() {
+      return models.file();
+    }
+
+    @Override
+    public byte[] read() throws IOException {
+      return models.read();
+    }
+
+    @Override
+    public long stamp() {
+      return models.stamp();
+    }
+
+    @Override
+    public Runnable check(byte[] bytes) {
+      Runnable swap = models.check(bytes);
+      also.accept(models.draft());
+      return swap;
+    }
+
+    @Override
+    public void checked() {
+      models.checked();
+    }
   }
 
   /** One file that several rooms read: checked by all of them, in force for all of them or for none. */

@@ -8,15 +8,16 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,6 +31,8 @@ import org.slf4j.LoggerFactory;
 public final class BatchInbox {
   private static final Logger LOG = LoggerFactory.getLogger(BatchInbox.class);
   private static final String WINDOW = "24h";
+  private static final String DONE = ".done";
+  private static final String FAILED = ".failed";
 
   private final BatchStore store;
   private final BatchLimits limits;
@@ -53,34 +56,43 @@ public final class BatchInbox {
    * Takes a file in, whole or not at all.
    *
    * @param in its path is the file's
-   * @throws Problem 400 with what is wrong with its lines; the reason is in {@code .failed/<name>.reason.json}
+   * @return where it goes then: {@code .done}, or {@code .failed} with its reason in {@code <name>.reason.json}
+   * @throws Problem 503 when the store cannot be reached: it stays and is tried again
    */
   public String take(Inbound in) {
     Path file = Path.of(in.path());
+    Problem wrong;
     try {
-      return take(file);
-    } catch (Problem wrong) {
-      if (wrong.status() < 500) {
-        tellWhy(file, wrong);
+      batch(file);
+      return DONE;
+    } catch (Problem problem) {
+      if (problem.status() >= 500) {
+        LOG.warn("the file {} of the inbox stays there and is tried again: {}", file.getFileName(), problem.getMessage());
+        throw problem;
       }
-      throw wrong;
+      wrong = problem;
     } catch (IOException e) {
-      throw new UncheckedIOException("the file `" + file.getFileName() + "` of the inbox cannot be read", e);
+      wrong = Problem.badRequest("the file cannot be read: " + e).code("unreadable_file");
     }
+    tellWhy(file, wrong);
+    return FAILED;
   }
 
-  private String take(Path path) throws IOException {
+  private void batch(Path path) throws IOException {
     String name = path.getFileName().toString();
+    if (Files.isSymbolicLink(path)) {
+      throw Problem.badRequest("the file is a link; only what lies in the inbox itself is read").code("unreadable_file");
+    }
     String source = BatchStore.clip(name, 255) + "|" + Files.size(path) + "|" + Files.getLastModifiedTime(path).toMillis();
     if (store.known(source)) {
       LOG.info("the file {} of the inbox was taken in before", name);
-      return "";
+      return;
     }
     if (Files.size(path) > limits.maxFileBytes()) {
       throw new Problem(413, "invalid_request_error", "the file has " + Files.size(path) + " bytes; the limit is " + limits.maxFileBytes() + " (dromedary.batches.max-file-bytes)").code("file_too_large");
     }
     BatchReader.Checked checked;
-    try (InputStream content = Files.newInputStream(path)) {
+    try (InputStream content = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
       checked = BatchReader.check(content, "", BatchPages.ENDPOINTS, limits.longestLine(), limits.maxLines());
     }
     if (checked.errors() != null) {
@@ -89,17 +101,16 @@ public final class BatchInbox {
     String fileId = Ids.file();
     boolean taken = false;
     store.begin(fileId, project);
-    try (InputStream content = Files.newInputStream(path)) {
+    try (InputStream content = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
       long bytes = store.write(fileId, content, limits.maxFileBytes());
       long now = clock.millis();
       String id = Ids.batch();
-      String stem = BatchStore.clip(name.endsWith(".jsonl") ? name.substring(0, name.length() - 6) : name, 200);
+      String stem = BatchStore.clip(name.toLowerCase(Locale.ROOT).endsWith(".jsonl") ? name.substring(0, name.length() - 6) : name, 200);
       Batch batch = new Batch(id, project, "", "file", checked.endpoint(), fileId, WINDOW, null, Batch.IN_PROGRESS, checked.requests(), 0, 0, null, null, null, now, now + BatchPages.window(WINDOW).toMillis(),
           Map.of("in_progress_at", now), store.named(stem) ? stem + "." + id : stem);
       store.create(new BatchFile(fileId, project, BatchStore.clip(name, 255), BatchFile.INPUT, bytes, true, null, now), batch, source);
       taken = true;
       LOG.info("batch={} project={} file={} lines={} endpoint={}", id, project, name, checked.requests(), checked.endpoint());
-      return id;
     } finally {
       if (!taken) {
         store.discard(fileId);
@@ -123,7 +134,7 @@ public final class BatchInbox {
     ObjectNode why = Json.object().put("file", file.getFileName().toString()).put("message", wrong.getMessage()).put("code", wrong.code());
     why.set("errors", wrong instanceof Wrong lines ? lines.errors : null);
     try {
-      Path aside = Files.createDirectories(file.resolveSibling(".failed"));
+      Path aside = Files.createDirectories(file.resolveSibling(FAILED));
       Files.writeString(aside.resolve(file.getFileName() + ".reason.json"), Json.mapper().writerWithDefaultPrettyPrinter().writeValueAsString(why) + "\n", StandardCharsets.UTF_8);
     } catch (IOException e) {
       LOG.warn("why the file {} was put aside could not be written: {}", file.getFileName(), e.getMessage());

@@ -34,7 +34,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Endpoint;
 import org.apache.camel.Exchange;
@@ -70,16 +69,14 @@ public final class EndpointModels implements Processor, AutoCloseable {
 
   private final CamelContext context;
   private final CircuitBreakerRegistry breakers;
-  private final Supplier<ModelCatalog> catalog;
   private final OpenAiChat answers = new OpenAiChat("compatible");
   private final Map<String, AtomicInteger> places = new ConcurrentHashMap<>();
   private final ExecutorService threads;
   private volatile @Nullable ProducerTemplate template;
 
-  public EndpointModels(CamelContext context, CircuitBreakerRegistry breakers, Supplier<ModelCatalog> catalog) {
+  public EndpointModels(CamelContext context, CircuitBreakerRegistry breakers) {
     this.context = context;
     this.breakers = breakers;
-    this.catalog = catalog;
     AtomicInteger number = new AtomicInteger();
     this.threads = Executors.newCachedThreadPool(task -> {
       Thread thread = new Thread(task, "dromedary-endpoint-" + number.incrementAndGet());
@@ -93,17 +90,22 @@ public final class EndpointModels implements Processor, AutoCloseable {
     return breakers.find(model).map(breaker -> breaker.getState() != CircuitBreaker.State.OPEN).orElse(true);
   }
 
-  /** Looks every endpoint of the catalogue up among the routes that are about to start. @throws ConfigError naming the first that is not there */
-  public void check(ModelCamelContext context) {
-    for (Model model : catalog.get().byProvider(Model.ENDPOINTS)) {
+  /**
+   * Looks every endpoint of a catalogue up among the routes, before they start and before they are exchanged.
+   *
+   * @param files the routes that change while the gateway runs, null where none do
+   * @throws ConfigError naming the first that is not there
+   */
+  public void check(ModelCatalog catalog, ModelCamelContext context, @Nullable RouteReload files) {
+    for (Model model : catalog.byProvider(Model.ENDPOINTS)) {
       String uri = model.traits().get("endpoint");
       try {
         if (uri == null) {
-          if (context.getRouteDefinition(model.name()) == null) {
+          if (!(files != null ? files.has(model.name()) : context.getRouteDefinition(model.name()) != null)) {
             throw new IllegalArgumentException("there is no such route");
           }
         } else if (context.getEndpoint(uri).getEndpointUri().startsWith("direct:")
-            && context.getRouteDefinitions().stream().noneMatch(route -> context.getEndpoint(route.getInput().getEndpointUri()) == context.getEndpoint(uri))) {
+            && !(files != null ? files.begins(uri) : context.getRouteDefinitions().stream().anyMatch(route -> RouteReload.place(route.getInput().getEndpointUri()).equals(RouteReload.place(uri))))) {
           throw new IllegalArgumentException("no route begins there");
         }
       } catch (RuntimeException e) {

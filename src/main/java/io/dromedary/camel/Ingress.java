@@ -110,7 +110,7 @@ public final class Ingress implements Processor {
     } else if (message.getBody() instanceof QueueMessage queued) {
       exchange.setVariable("entry", queued.getEntry());
       message.setBody(new Inbound(id, queued.getEntry(), "", "", Map.of(), queued.metadata(), bytes(exchange, queued.bytes()), Instant.now()));
-    } else if (message.getBody() instanceof GenericFile<?> file && "file".equals(entry(exchange)) && file.getFileName().endsWith(LINES)) {
+    } else if (message.getBody() instanceof GenericFile<?> file && "file".equals(entry(exchange)) && file.getFileName().toLowerCase(Locale.ROOT).endsWith(LINES)) {
       // a file of many requests: it is named, and each of its lines is read under the cap
       exchange.setVariable("entry", "file");
       message.setBody(new Inbound(id, "file", "", file.getAbsoluteFilePath(), Map.of(), Map.of(), new byte[0], Instant.now()));

@@ -74,13 +74,17 @@ public final class JmsRequest implements Processor {
     if (!addressed && !repliesElsewhere && refusal == null) {
       refusal = "the message has no reply address (JMSReplyTo), and dromedary.queues.jms.replies names no queue for such";
     }
+    if (addressed && jms.getJMSReplyTo().equals(jms.getJMSDestination())) {
+      refusal = "the message's reply address is the queue of requests";
+    }
     Map<String, String> headers = new HashMap<>(8);
     for (Object name : Collections.list(jms.getPropertyNames())) {
       String raw = (String) name;
       // only strings: reading another type's property would convert it
       if (jms.getObjectProperty(raw) instanceof String value) {
-        String before = headers.put(raw.replace("_HYPHEN_", "-").replace('_', '-').toLowerCase(Locale.ROOT), value);
-        if (before != null && !before.equals(value)) {
+        String known = raw.replace("_HYPHEN_", "-").replace('_', '-').toLowerCase(Locale.ROOT);
+        String before = headers.put(known, value);
+        if (before != null && !before.equals(value) && QueueMessage.means(known)) {
           refusal = "the property `" + io.dromedary.chat.Problem.clip(raw) + "` was given twice, with two values";
         }
       }

@@ -76,7 +76,7 @@ public final class KafkaBatch implements Processor {
       String name = header.key().toLowerCase(Locale.ROOT);
       String value = header.value() == null ? "" : new String(header.value(), StandardCharsets.UTF_8);
       String before = headers.put(name, value);
-      if (before != null && !before.equals(value)) {
+      if (before != null && !before.equals(value) && QueueMessage.means(name)) {
         refusal = "the record header `" + io.dromedary.chat.Problem.clip(name) + "` was given twice, with two values";
       }
     }

@@ -71,6 +71,8 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
   /** Kamelet to the id that its version in force has in the context. */
   private final Map<String, String> loaded = new HashMap<>();
   private @Nullable RouteFiles inForce;
+  /** What has been checked and may come into force with the other files. */
+  private @Nullable RouteFiles draft;
   /** Why the routes cannot be exchanged, null if they can. */
   private @Nullable String fixed;
   private int generation = 1;
@@ -140,6 +142,7 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
       throw new ConfigError(file() + ": routes have changed, but cannot be exchanged while the gateway runs, since at its start " + fixed);
     }
     RouteFiles fresh = RouteFiles.parse(file(), texts, old, this::beginsElsewhere);
+    draft = fresh;
     Change change = old.to(fresh);
     if (!change.others().isEmpty()) {
       Item other = change.others().get(0);
@@ -164,6 +167,7 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
 
   @Override
   public synchronized void checked() {
+    draft = null;
     if (prepared != null) {
       Prepared undone = prepared;
       prepared = null;
@@ -195,12 +199,40 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
     }
   }
 
-  /** Routes from Java. */
+  /** At the start: does all begin that is called? @throws ConfigError naming file and line of what does not */
+  public synchronized void checkTargets() {
+    Objects.requireNonNull(inForce).checkTargets(this::beginsElsewhere);
+  }
+
+  /** Is there a route of that id, of those that were checked last or from elsewhere? */
+  synchronized boolean has(String id) {
+    return files().items().stream().anyMatch(item -> item.isRoute() && item.id().equals(id)) || elsewhere().anyMatch(route -> id.equals(route.getRouteId()));
+  }
+
+  /** Does a route begin there, one of those that were checked last or from elsewhere? */
+  synchronized boolean begins(String uri) {
+    return files().items().stream().anyMatch(item -> item.isRoute() && place(item.from()).equals(place(uri))) || beginsElsewhere(uri);
+  }
+
+  private RouteFiles files() {
+    return draft != null ? draft : Objects.requireNonNull(inForce);
+  }
+
   private boolean beginsElsewhere(String target) {
+    return elsewhere().anyMatch(route -> place(route.getInput().getEndpointUri()).equals(place(target)));
+  }
+
+  /** Without what a URI may say beside it. */
+  static String place(String uri) {
+    return uri.replaceFirst("^(\\w+:)//", "$1").replaceFirst("\\?.*", "");
+  }
+
+  /** Routes from Java. */
+  private Stream<RouteDefinition> elsewhere() {
     Set<String> ours = new HashSet<>();
     Objects.requireNonNull(inForce).items().stream().filter(Item::isRoute).forEach(item -> ours.add(running.getOrDefault(item.id(), item.id())));
-    String uri = target.replaceFirst(":", "://");
-    return camel.get().getRoutes().stream().anyMatch(route -> route.getEndpoint().getEndpointUri().equals(uri) && !ours.contains(route.getRouteId()) && route.getRouteId().indexOf('~') < 0);
+    leaving.forEach(group -> ours.addAll(group.ids()));
+    return camel.get().getRouteDefinitions().stream().filter(route -> !ours.contains(route.getRouteId()) && route.getRouteId().indexOf('~') < 0);
   }
 
   /** Those that routes use and that are not what they were, or use such a one. */

@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -83,9 +84,9 @@ public final class Json {
   /** The parser's words, without the names of its classes and settings. */
   private static String why(JsonProcessingException e) {
     if (e instanceof DatabindException) {
-      return "there is more after the end of the object";
+      return e instanceof MismatchedInputException nothing && nothing.getOriginalMessage().startsWith("No content") ? "it is empty" : "there is more after the end of the object";
     }
-    String words = e.getOriginalMessage();
+    String words = e.getOriginalMessage().replaceFirst("\\[Source: [^;]*; (line: \\d+, column: \\d+)]", "$1");
     int ours = words.indexOf(", from `");
     if (ours >= 0) {
       return words.substring(0, ours) + ")";

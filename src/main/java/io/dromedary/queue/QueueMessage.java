@@ -88,9 +88,8 @@ public final class QueueMessage {
     this.seal = seal;
     Map<String, String> kept = new HashMap<>(8);
     headers.forEach((name, value) -> {
-      boolean known = KEYS.contains(name) || name.equals(REQUEST_ID) || name.startsWith(PREFIX) && !name.startsWith(DEAD);
-      // an idempotency key that is too long is refused, not left out: its request must not run twice unnoticed
-      if (name.equals(IDEMPOTENCY_KEY) || known && value.length() <= LONGEST_VALUE) {
+      // an idempotency key that is none is refused, not left out: its request must not run twice unnoticed
+      if (name.equals(IDEMPOTENCY_KEY) || means(name) && value.length() <= LONGEST_VALUE && value.chars().noneMatch(c -> c < 32 || c == 127)) {
         kept.put(name, value);
       }
     });
@@ -98,6 +97,11 @@ public final class QueueMessage {
     this.idempotencyKey = idempotencyKey();
     String sealed = this.headers.getOrDefault(SEALED_CALLER, "");
     this.caller = !project.isEmpty() ? project : !sealed.isEmpty() && seal.fits(this.headers.get(SEAL), sealed, idempotencyKey, body) ? sealed : "";
+  }
+
+  /** Does a header of that name, in lower case, mean anything? One that does must not be given twice. */
+  public static boolean means(String name) {
+    return KEYS.contains(name) || name.equals(REQUEST_ID) || name.equals(IDEMPOTENCY_KEY) || name.startsWith(PREFIX) && !name.startsWith(DEAD);
   }
 
   private String idempotencyKey() {

@@ -9,17 +9,20 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -86,14 +89,16 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
     return texts;
   }
 
-  /** Another number when a file was changed, added or taken away; 0 while the directory cannot be read. */
+  /** Another number when a file was changed, exchanged, added or taken away; 0 while the directory cannot be read. */
   public static long stamp(Path directory, String ending) {
     try {
       long stamp = 1;
       for (Path file : files(directory, ending)) {
         stamp = stamp * 31 + file.getFileName().hashCode();
-        stamp = stamp * 31 + Files.getLastModifiedTime(file).toMillis();
-        stamp = stamp * 31 + Files.size(file);
+        BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+        stamp = stamp * 31 + attributes.lastModifiedTime().toMillis();
+        stamp = stamp * 31 + attributes.size();
+        stamp = stamp * 31 + Objects.hashCode(attributes.fileKey());
       }
       return stamp;
     } catch (IOException gone) {
@@ -142,11 +147,14 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
       }
     });
     RouteFiles files = new RouteFiles(folder, texts, List.copyOf(items));
-    files.fitTogether(elsewhere);
+    files.fitTogether();
+    if (elsewhere != null) {
+      files.checkTargets(elsewhere);
+    }
     return files;
   }
 
-  private void fitTogether(@Nullable Predicate<String> elsewhere) {
+  private void fitTogether() {
     Map<String, Item> ids = new HashMap<>();
     Map<String, Item> beginnings = new HashMap<>();
     for (Item item : items) {
@@ -166,12 +174,14 @@ public record RouteFiles(String folder, Map<String, String> texts, List<Item> it
         }
       }
     }
-    if (elsewhere == null) {
-      return;
-    }
+  }
+
+  /** @throws ConfigError naming file and line of the first target at which nothing begins, neither here nor elsewhere */
+  public void checkTargets(Predicate<String> elsewhere) {
+    Set<String> beginnings = items.stream().filter(Item::isRoute).map(Item::from).collect(Collectors.toSet());
     for (Item item : items) {
       for (String target : targets(item.definition(), new TreeSet<>())) {
-        if (!beginnings.containsKey(target) && !elsewhere.test(target)) {
+        if (!beginnings.contains(target) && !elsewhere.test(target)) {
           throw new ConfigError(folder + "/" + item.file() + ":" + line(item.file(), Pattern.compile(Pattern.quote(target) + "\\b")) + ": no route begins at " + target);
         }
       }

@@ -20,7 +20,7 @@ class JsonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{} {}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}", "[]", "", "{\"a\":'x'}"})
+  @ValueSource(strings = {"{} {}", "{\"a\":NaN}", "{\"a\":1,\"a\":2}", "[]", "", "{", "{\"a\":[1", "{\"a\":'x'}"})
   void what_is_refused_is_told_without_names_of_classes(String json) {
     assertThatThrownBy(() -> Json.readStrictly(json.getBytes(UTF_8))).isInstanceOf(Problem.class).message().doesNotContain("com.", "java", "Jackson", "Stream", "FAIL_ON", "Feature");
   }

@@ -175,6 +175,8 @@ class JmsEntryTest {
       assertThat(letter.getStringProperty("x_dromedary_dead_reason")).contains("JMSReplyTo");
       assertThat(new String(letter.getBody(byte[].class), UTF_8)).isEqualTo(unaddressed.getText());
       assertThat(letter.getStringProperty("Authorization")).isNull();
+      jms.createProducer().setJMSReplyTo(jms.createQueue(REQUESTS)).send(jms.createQueue(REQUESTS), jms.createTextMessage(Json.text(Gateway.request(MODEL, "to myself"))));
+      assertThat(letter(jms).getStringProperty("x_dromedary_dead_reason")).contains("reply address is the queue of requests");
       assertThat(openai.calls()).isZero();
 
       producer.send(jms.createQueue(REQUESTS), jms.createTextMessage(Json.text(Gateway.request(MODEL, "it lives on"))));

@@ -2,6 +2,7 @@ package io.dromedary.durable;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_16;
+import static java.nio.charset.StandardCharsets.UTF_16LE;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -220,6 +221,8 @@ class KafkaEntryTest {
     send("broken", "{\"model\": ".getBytes(UTF_8), key);
     send("latin", latin, key);
     send("utf-16", Json.text(Gateway.request(MODEL, "in another encoding")).getBytes(UTF_16), key);
+    send("wide", Json.text(Gateway.request(MODEL, "without a mark")).getBytes(UTF_16LE), key);
+    send("empty", new byte[0], key);
     send("huge", Json.bytes(Gateway.request(MODEL, "x".repeat(LONGEST))), key);
     send("java", java.toByteArray(), key);
     send("twice", "{\"model\":\"a\",\"model\":\"b\"}".getBytes(UTF_8), key);
@@ -229,13 +232,15 @@ class KafkaEntryTest {
     send("no-key", Json.bytes(Gateway.request(MODEL, "whose am I?")));
     send("after", Gateway.request(MODEL, "the consumer lives on"));
     assertThat(header(reply("after"), "x-dromedary-status")).isEqualTo("200");
-    for (String dead : new String[] {"broken", "latin", "utf-16", "huge", "java", "twice", "array", "none", "long-key", "no-key"}) {
+    for (String dead : new String[] {"broken", "latin", "utf-16", "wide", "empty", "huge", "java", "twice", "array", "none", "long-key", "no-key"}) {
       ConsumerRecord<byte[], byte[]> letter = letter(dead);
       assertThat(header(letter, "x-dromedary-dead-reason")).as(dead).isNotBlank();
       assertThat(header(letter, "x-dromedary-dead-from")).startsWith(REQUESTS + "/");
       assertThat(letter.headers()).as("no keys in dead letters").noneMatch(header -> header.key().equalsIgnoreCase("authorization"));
     }
     assertThat(letter("latin").value()).isEqualTo(latin);
+    assertThat(header(letter("wide"), "x-dromedary-dead-reason")).contains("UTF-16");
+    assertThat(header(letter("empty"), "x-dromedary-dead-reason")).contains("it is empty");
     assertThat(header(letter("latin"), "x-dromedary-note")).isEqualTo("kept");
     assertThat(header(letter("huge"), "x-dromedary-dead-code")).isEqualTo("request_too_large");
     assertThat(header(letter("huge"), "x-dromedary-dead-reason")).contains("dromedary.limits.max-body-bytes");
@@ -285,10 +290,11 @@ class KafkaEntryTest {
   @Test
   void headers_of_a_record_control_nothing() {
     send("sly", Gateway.request(MODEL, "{{env:PATH}} ${env:PATH} #{1}"), "kafka.OVERRIDE_TOPIC", ELSEWHERE, "KAFKA.override_topic", ELSEWHERE, "CamelHttpUri", "http://127.0.0.1:9/", "cAmElKafkaManualCommit", "x",
-        "kafka.KEY", "other", "KAFKA.headers", "x", "kafka.offset", "0", "kafka.PARTITION", "77", "JMSReplyTo", ELSEWHERE, "CamelSplitIndex", "5", ":project", "slow", "x-dromedary-dead-reason", "none");
+        "kafka.KEY", "other", "KAFKA.headers", "x", "kafka.offset", "0", "kafka.PARTITION", "77", "JMSReplyTo", ELSEWHERE, "CamelSplitIndex", "5", ":project", "slow", "x-dromedary-dead-reason", "none", "retries", "1", "Retries", "2", "x-request-id", "theirs\r\nset-cookie: a");
     ConsumerRecord<byte[], byte[]> reply = reply("sly");
     assertThat(header(reply, "x-dromedary-status")).isEqualTo("200");
     assertThat(reply.headers()).as("only the contract's headers").allSatisfy(header -> assertThat(header.key()).matches("content-type|x-request-id|idempotent-replayed|x-ratelimit-[a-z-]+|x-dromedary-(?!dead).*"));
+    assertThat(header(reply, "x-request-id")).isEqualTo(header(reply, "x-dromedary-request-id")).startsWith("req-");
     assertThat(openai.last().json().at("/messages/0/content").asText()).isEqualTo("{{env:PATH}} ${env:PATH} #{1}");
     assertThat(in(ELSEWHERE)).isEmpty();
   }

@@ -15,7 +15,9 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -269,17 +271,23 @@ class BatchesTest {
     Files.createDirectories(inbox);
     Files.writeString(inbox.resolve("half.jsonl.tmp"), lines(1));
     Files.writeString(inbox.resolve("broken.jsonl"), lines(1) + "{half a li", UTF_8);
+    Files.createFile(inbox.resolve("empty-yet.jsonl"));
+    Files.createSymbolicLink(inbox.resolve("link.jsonl"), Files.writeString(home.resolve("elsewhere.jsonl"), lines(1), UTF_8));
+    Files.writeString(inbox.resolve("wide.jsonl"), lines(1), StandardCharsets.UTF_16LE);
+    Files.writeString(inbox.resolve("loud.JSONL"), lines(1), UTF_8);
     Files.writeString(inbox.resolve("good.jsonl"), lines(3), UTF_8);
     Path results = home.resolve("outbox").resolve("good.results.jsonl");
 
-    await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(results) && Files.exists(inbox.resolve(".failed/broken.jsonl")));
+    await().atMost(Duration.ofSeconds(30)).until(() -> Stream.of(".failed/broken.jsonl", ".failed/wide.jsonl", ".failed/link.jsonl", ".done/good.jsonl", ".done/loud.JSONL").map(inbox::resolve).allMatch(file -> Files.exists(file, LinkOption.NOFOLLOW_LINKS)) && Files.exists(results) && Files.exists(home.resolve("outbox/loud.results.jsonl")));
     try (Stream<String> written = Files.lines(results)) {
       assertThat(written).hasSize(3).allMatch(line -> line.contains("\"status_code\":200"));
     }
     assertThat(Files.readString(inbox.resolve(".failed/broken.jsonl.reason.json"))).contains("invalid_json_line").contains("\"line\" : 2");
-    assertThat(inbox.resolve(".done/good.jsonl")).exists();
+    assertThat(Files.readString(inbox.resolve(".failed/wide.jsonl.reason.json"))).contains("UTF-16");
+    assertThat(Files.readString(inbox.resolve(".failed/link.jsonl.reason.json"))).contains("the file is a link");
+    assertThat(inbox.resolve("empty-yet.jsonl")).as("it has no content yet").exists();
     assertThat(inbox.resolve("half.jsonl.tmp")).exists();
-    assertThat(number("SELECT COUNT(*) FROM dromedary_requests WHERE entry = 'file' AND project = 'team-a'")).isEqualTo(3);
-    assertThat(openai.calls()).isEqualTo(3);
+    assertThat(number("SELECT COUNT(*) FROM dromedary_requests WHERE entry = 'file' AND project = 'team-a'")).isEqualTo(4);
+    assertThat(openai.calls()).isEqualTo(4);
   }
 }

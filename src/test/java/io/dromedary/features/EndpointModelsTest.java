@@ -230,8 +230,8 @@ class EndpointModelsTest {
   void an_endpoint_that_is_not_there_is_found_at_the_start() throws IOException {
     for (String missing : List.of("{id: camel/lost, endpoint: 'direct:nowhere'}", "{id: camel/lost, endpoint: 'nosuchcomponent:x'}", "{id: camel/no-such-route}")) {
       ModelCatalog catalog = ModelCatalog.read(("models:\n- " + missing + "\n").getBytes(UTF_8), "config/models.yaml");
-      try (EndpointModels endpoints = new EndpointModels(gateway.bean(CamelContext.class), CircuitBreakerRegistry.ofDefaults(), () -> catalog)) {
-        assertThatThrownBy(() -> endpoints.check(gateway.bean(ModelCamelContext.class))).isInstanceOf(ConfigError.class).hasMessageContaining("config/models.yaml: models[" + catalog.all().iterator().next().id() + "].endpoint");
+      try (EndpointModels endpoints = new EndpointModels(gateway.bean(CamelContext.class), CircuitBreakerRegistry.ofDefaults())) {
+        assertThatThrownBy(() -> endpoints.check(catalog, gateway.bean(ModelCamelContext.class), null)).isInstanceOf(ConfigError.class).hasMessageContaining("config/models.yaml: models[" + catalog.all().iterator().next().id() + "].endpoint");
       }
     }
   }

@@ -2,6 +2,7 @@ package io.dromedary.features;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.dromedary.camel.RouteReload;
@@ -13,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,6 +56,13 @@ class RouteReloadTest {
                       expression: %s
       """;
 
+  private static final String NEWCOMER = """
+      - id: camel/newcomer
+      %s  prices:
+        - {in: 0, out: 0, source: ours, from: 2026-01-01}
+        quality: 0.5
+        latency_ms: 1
+      """;
   private static final String POLITE = """
       # Asks Kamelets that are ours.
       - route:
@@ -84,17 +93,21 @@ class RouteReloadTest {
               - %s
       """;
 
+  /** The directory that the gateway looks at is a link, as they are where directories are exchanged whole. */
   @TempDir static Path bundle;
   private static Path kamelets;
   private static Path routes;
+  private static Path models;
   private static FakeProvider openai;
   private static Gateway gateway;
 
   @BeforeAll
   static void start() throws IOException {
-    routes = Files.createDirectory(bundle.resolve("routes"));
+    routes = Files.createDirectory(bundle.resolve("version-1"));
+    link(routes);
     Path config = Files.createDirectory(bundle.resolve("config"));
-    Files.writeString(config.resolve("models.yaml"), Files.readString(Path.of("config/models.yaml")) + """
+    models = config.resolve("models.yaml");
+    Files.writeString(models, Files.readString(Path.of("config/models.yaml")) + """
         - id: camel/greeter
           prices:
           - {in: 0, out: 0, source: ours, from: 2026-01-01}
@@ -109,7 +122,12 @@ class RouteReloadTest {
     kamelets = Files.createDirectory(bundle.resolve("kamelets"));
     restore();
     openai = FakeProvider.speaking("openai", 0);
-    gateway = Gateway.with("openai", openai).set("dromedary.cache.enabled", false).set("dromedary.config.dir", config).set("dromedary.bundle.routes", "file:" + routes + "/*.camel.yaml").set("camel.component.kamelet.location", "file:" + kamelets + ",classpath:kamelets").set("dromedary.config.watch-every-ms", 200).start();
+    gateway = Gateway.with("openai", openai).set("dromedary.cache.enabled", false).set("dromedary.config.dir", config).set("dromedary.bundle.routes", "file:" + bundle.resolve("routes") + "/./*.camel.yaml").set("camel.component.kamelet.location", "file:" + kamelets + ",classpath:kamelets").set("dromedary.config.watch-every-ms", 200).start();
+  }
+
+  private static void link(Path directory) throws IOException {
+    Path link = Files.createSymbolicLink(bundle.resolve("next"), directory.getFileName());
+    Files.move(link, bundle.resolve("routes"), StandardCopyOption.ATOMIC_MOVE);
   }
 
   @AfterAll
@@ -201,6 +219,72 @@ class RouteReloadTest {
   void a_changed_file_comes_into_force_by_itself() {
     write("greeter.camel.yaml", GREETER.formatted("Good night"));
     await().atMost(Duration.ofSeconds(20)).until(() -> gateway.chat("camel/greeter", "Hi").content().equals("Good night"));
+  }
+
+  @Test
+  void a_directory_that_is_exchanged_by_its_link_comes_into_force_by_itself_though_its_files_are_as_old_and_long() throws IOException {
+    Path next = Files.createDirectory(bundle.resolve("version-2"));
+    for (Path file : files(routes)) {
+      Files.copy(file, next.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES);
+    }
+    Path greeter = next.resolve("greeter.camel.yaml");
+    FileTime then = Files.getLastModifiedTime(greeter);
+    Files.writeString(greeter, GREETER.formatted("Good dinners"));
+    Files.setLastModifiedTime(greeter, then);
+    try {
+      link(next);
+      await().atMost(Duration.ofSeconds(20)).until(() -> gateway.chat("camel/greeter", "Hi").content().equals("Good dinners"));
+    } finally {
+      link(routes);
+    }
+  }
+
+  @Test
+  void a_model_comes_with_its_route_and_neither_without_the_other() throws IOException {
+    String before = Files.readString(models);
+    try {
+      for (String endpoint : List.of("", "  endpoint: direct:newcomer\n", "  endpoint: nosuchcomponent:x\n")) {
+        Files.writeString(models, before + NEWCOMER.formatted(endpoint));
+        Answer refused = reload();
+        assertThat(refused.status()).as(refused.text()).isEqualTo(422);
+        assertThat(refused.json().at("/error/message").asText()).contains("config/models.yaml: models[camel/newcomer].endpoint");
+      }
+      Files.writeString(models, before + NEWCOMER.formatted("  endpoint: direct:newcomer?block=false\n"));
+      write("newcomer.camel.yaml", GREETER.replace("greeter", "newcomer").formatted("Here I am"));
+      assertThat(reload().status()).isEqualTo(200);
+      assertThat(gateway.chat("camel/newcomer", "Hi").content()).isEqualTo("Here I am");
+      Files.delete(routes.resolve("newcomer.camel.yaml"));
+      Answer refused = reload();
+      assertThat(refused.status()).as(refused.text()).isEqualTo(422);
+      assertThat(refused.text()).contains("no route begins there");
+      assertThat(gateway.chat("camel/newcomer", "Hi").content()).isEqualTo("Here I am");
+    } finally {
+      Files.writeString(models, before);
+      restore();
+      assertThat(reload().status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void routes_that_are_called_and_missing_stop_the_start_by_name() throws IOException {
+    Path few = Files.createDirectory(bundle.resolve("few"));
+    assertStop(few, "no route begins at direct:chat", "or take it away");
+    for (Path file : files(HOME)) {
+      if (!file.endsWith("account.camel.yaml")) {
+        Files.copy(file, few.resolve(file.getFileName()));
+      }
+    }
+    assertStop(few, "few/", ".camel.yaml:", ": no route begins at direct:account");
+  }
+
+  private static void assertStop(Path directory, String begins, String... told) {
+    assertThatThrownBy(() -> Gateway.with("openai", openai).set("dromedary.bundle.routes", "file:" + directory + "/*.camel.yaml").set("camel.servlet.mapping.servlet-name", "few").set("camel.component.servlet.servlet-name", "few").start().close()).hasStackTraceContaining("ConfigError: " + begins).rootCause().message().contains(told);
+  }
+
+  private static List<Path> files(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.toList();
+    }
   }
 
   @Test

@@ -11,7 +11,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /** Something to be written in the ledger's next transaction, and the thread that waits for it. */
-sealed abstract class Entry permits Entry.Begin, Entry.Settle, Entry.Take, Entry.End {
+sealed abstract class Entry permits Entry.Begin, Entry.Settle, Entry.Take, Entry.End, Entry.Mark {
   private static final int WAITING = 0;
   private static final int WRITTEN = 1;
   private static final int REFUSED = 2;
@@ -103,6 +103,27 @@ sealed abstract class Entry permits Entry.Begin, Entry.Settle, Entry.Take, Entry
       super(Thread.currentThread());
       this.ending = ending;
     }
+  }
+
+  /** Nothing to write: whoever waits for it knows that all before it is written. */
+  static final class Mark extends Entry {
+    Mark() {
+      super(Thread.currentThread());
+    }
+  }
+
+  /** The request that it belongs to, empty for a mark. */
+  String requestId() {
+    if (this instanceof Begin begin) {
+      return begin.requestId;
+    }
+    if (this instanceof Settle settle) {
+      return settle.bill.requestId();
+    }
+    if (this instanceof Take take) {
+      return take.requestId;
+    }
+    return this instanceof End end ? end.ending.requestId() : "";
   }
 
   /** @return false if the caller has given up on it */

@@ -20,6 +20,7 @@ public final class Ledger implements AutoCloseable {
   /** Entries that may wait for the writer; more is a store that cannot keep up. */
   static final int QUEUE = 16_384;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
+  private static final long CATCH_UP_NANOS = Duration.ofSeconds(1).toNanos();
   private static final System.Logger LOG = System.getLogger(Ledger.class.getName());
 
   private final LedgerWriter writer;
@@ -114,6 +115,19 @@ public final class Ledger implements AutoCloseable {
   public void note(Bill bill) {
     if (!writer.put(new Entry.Settle(bill, events(bill), null, false), patienceNanos)) {
       throw unavailable();
+    }
+  }
+
+  /** Waits until what was noted before now is written, so that who has an answer finds it in the reports; a store that is away or slow is not waited for long. */
+  public void catchUp() {
+    Entry.Mark mark = new Entry.Mark();
+    if (!writer.accepting() || !writer.offer(mark)) {
+      return;
+    }
+    try {
+      mark.await(CATCH_UP_NANOS, true, unavailable());
+    } catch (Problem storeIsAway) {
+      LOG.log(System.Logger.Level.DEBUG, "reports are read without what waits to be written", storeIsAway);
     }
   }
 

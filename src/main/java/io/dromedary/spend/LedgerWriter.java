@@ -158,17 +158,13 @@ final class LedgerWriter implements Runnable {
   void close() {
     closing = true;
     // wakes the writer; an interrupt would break the store's file channel
-    queue.offer(new Entry.Settle(WAKE, List.of(), null, false));
+    queue.offer(new Entry.Mark());
     try {
       thread.join(30_000);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
   }
-
-  /** A bill that is none: it only wakes the writer. */
-  private static final Bill WAKE = new Bill("", "", "", Set.of(), "", "", "", "", "", 0, "", "", "", 0, false, "", io.dromedary.chat.Usage.NONE, io.dromedary.chat.Usd.ZERO,
-      io.dromedary.chat.Usd.ZERO, io.dromedary.chat.Usd.ZERO, "", List.of(), java.time.Instant.EPOCH, null, java.time.Duration.ZERO, java.time.Duration.ZERO, "", null, null, null);
 
   @Override
   public void run() {
@@ -183,7 +179,6 @@ final class LedgerWriter implements Runnable {
           }
           group.add(first);
           queue.drainTo(group, GROUP - 1);
-          group.removeIf(entry -> entry instanceof Entry.Settle settle && settle.bill == WAKE);
         }
         lastGroup = group.size();
         if (down && System.nanoTime() - retryAtNanos >= 0) {
@@ -266,8 +261,7 @@ final class LedgerWriter implements Runnable {
         return true;
       }
       rejected++;
-      String id = entry instanceof Entry.Settle settle ? settle.bill.requestId() : entry instanceof Entry.End end ? end.ending.requestId() : ((Entry.Begin) entry).requestId;
-      LOG.log(Level.ERROR, "the ledger's store will not take request `" + id + "`: " + told(e));
+      LOG.log(Level.ERROR, "the ledger's store will not take request `" + entry.requestId() + "`: " + told(e));
       entry.refused(Ledger.unavailable());
       return true;
     }
@@ -629,7 +623,7 @@ final class LedgerWriter implements Runnable {
         }
       } else if (entry instanceof Entry.Take take) {
         orphans.add(Ending.free(take.project, take.key, take.requestId));
-      } else {
+      } else if (!(entry instanceof Entry.Mark)) {
         backlog.add(entry);
         kept = backlog.size();
       }

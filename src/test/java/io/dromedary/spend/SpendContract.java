@@ -197,6 +197,15 @@ abstract class SpendContract {
   }
 
   @Test
+  void who_has_an_answer_from_the_cache_finds_its_page_at_once() {
+    for (int i = 0; i < 200; i++) {
+      ledger.note(SpendSamples.hit("hit" + i));
+      ledger.catchUp();
+      assertThat(new Reports(store).request("hit" + i, TEAM).path("cache").asText()).isEqualTo("hit");
+    }
+  }
+
+  @Test
   @Tag("M1")
   void settling_twice_changes_nothing() {
     Bill bill = SpendSamples.bill("r1", 2);

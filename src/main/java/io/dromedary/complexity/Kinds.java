@@ -166,12 +166,7 @@ final class Kinds {
   }
 
   void write(DataOutputStream data) throws IOException {
-    data.writeInt(width);
-    data.writeInt(values.length / count);
-    data.writeInt(sizes.length);
-    for (int size : sizes) {
-      data.writeInt(size);
-    }
+    write(data, width, values.length / count, sizes);
     LearnedModel.write(data, at);
     LearnedModel.write(data, values);
   }
@@ -184,6 +179,16 @@ final class Kinds {
     LearnedModel.fill(data, at);
     LearnedModel.fill(data, values);
     return new Kinds(width, sizes, at, values);
+  }
+
+  /** The head, which {@link #sizes} reads. */
+  static void write(DataOutputStream data, int width, int outputs, int[] sizes) throws IOException {
+    data.writeInt(width);
+    data.writeInt(outputs);
+    data.writeInt(sizes.length);
+    for (int size : sizes) {
+      data.writeInt(size);
+    }
   }
 
   /** How many kinds each division has, as it is written at the head. */

@@ -238,12 +238,7 @@ final class Profiles {
   }
 
   void write(DataOutputStream data) throws IOException {
-    data.writeInt(width);
-    data.writeInt(values.length / count);
-    data.writeInt(sizes.length);
-    for (int size : sizes) {
-      data.writeInt(size);
-    }
+    Kinds.write(data, width, values.length / count, sizes);
     LearnedModel.write(data, gate);
     LearnedModel.write(data, bias);
     LearnedModel.write(data, values);

@@ -40,7 +40,7 @@ class AlertWiring {
   Alerts alerts(Reloadable<AlertRules> alertRules, Store store, AlertSettings settings, Outbox outbox, ProviderAccounts accounts, Clock clock, MeterRegistry meters) {
     Alerts alerts = new Alerts(alertRules, store.dataSource(), settings.active(), outbox::leave, outbox::written,
         () -> accounts.health().stream().filter(ProviderAccounts.Health::active).map(health -> new ProviderState(health.provider(), health.available(), health.breaker(), health.lastFailure(), health.lastFailureAt())).toList(),
-        project -> paidIn(store, project), clock);
+        subject -> paidIn(store, subject), clock);
     Gauge.builder("dromedary.alerts.open", alerts, Alerts::open).description("Alerts that last, over all nodes").register(meters);
     FunctionCounter.builder("dromedary.alerts.told", alerts, Alerts::told).description("Messages left for sinks of alerts").register(meters);
     return alerts;
@@ -64,14 +64,12 @@ class AlertWiring {
     };
   }
 
-  /** What was paid into a project's credit, -1 if that cannot be told. */
-  private static long paidIn(Store store, String project) {
-    try (Connection connection = store.dataSource().getConnection(); PreparedStatement select = connection.prepareStatement("SELECT MAX(granted_nanos) FROM dromedary_purses WHERE project = ? AND period = 'prepaid'")) {
-      select.setString(1, project);
+  /** What was paid into the credit of a project or a key, -1 if that cannot be told. */
+  private static long paidIn(Store store, String subject) {
+    try (Connection connection = store.dataSource().getConnection(); PreparedStatement select = connection.prepareStatement("SELECT granted_nanos FROM dromedary_purses WHERE name = ? AND period = 'prepaid'")) {
+      select.setString(1, subject.substring(0, subject.lastIndexOf('@')));
       try (ResultSet row = select.executeQuery()) {
-        row.next();
-        long paid = row.getLong(1);
-        return row.wasNull() ? -1 : paid;
+        return row.next() ? row.getLong(1) : -1;
       }
     } catch (SQLException e) {
       return -1;

@@ -38,7 +38,6 @@ import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
-import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnExpression;
@@ -53,10 +52,23 @@ import org.springframework.core.annotation.Order;
 class Caches {
   private static final String SEMANTIC = "${dromedary.cache.semantic.enabled:false} && ${dromedary.cache.enabled:true}";
 
+  /** For purges: nobody's answer waits for them. */
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
+
   private record Calls(Redis redis, SharedCacheSettings settings, CircuitBreaker breaker) implements RedisCalls {
     @Override
     public <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command) {
       return redis.call(command, settings.timeout(), breaker);
+    }
+
+    @Override
+    public <T> T patiently(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command) {
+      return redis.call(command, PATIENCE);
+    }
+
+    @Override
+    public boolean rests() {
+      return breaker.getState() != CircuitBreaker.State.CLOSED;
     }
   }
 
@@ -73,16 +85,9 @@ class Caches {
       semantic.ifAvailable(like -> like.purge(purge));
       memory.purge(purge);
     }, all.cache().ttl(), settings.maxAnswerBytes(), clock);
-    count(meters, "hit", shared, SharedAnswers::hits);
-    count(meters, "miss", shared, SharedAnswers::misses);
-    count(meters, "away", shared, SharedAnswers::away);
-    count(meters, "garbage", shared, SharedAnswers::garbage);
+    Outcomes.count(meters, "dromedary.cache.shared", "Look-ups in Redis", shared, Map.of("hit", SharedAnswers::hits, "miss", SharedAnswers::misses, "away", SharedAnswers::away, "garbage", SharedAnswers::garbage));
     FunctionCounter.builder("dromedary.cache.shared.dropped", shared, SharedAnswers::dropped).description("Answers that were not written to Redis: it was away, or too many waited").register(meters);
     return shared;
-  }
-
-  private static void count(MeterRegistry meters, String outcome, SharedAnswers shared, ToDoubleFunction<SharedAnswers> counted) {
-    FunctionCounter.builder("dromedary.cache.shared", shared, counted).tag("outcome", outcome).description("Look-ups in Redis").register(meters);
   }
 
   @Bean
@@ -166,16 +171,10 @@ class Caches {
     };
     SemanticAnswers semantic = new SemanticAnswers(Vectors.load(Path.of(all.stateDir())), rules, new SemanticAnswers.Settings(settings.maxBytes(), all.cache().ttl(), settings.maxChars(), settings.maxTemperature(), settings.lookUp(),
         settings.persistent() ? Path.of(all.stateDir(), "semantic", "answers.bin") : null), clock, meanings.getIfAvailable());
-    countSemantic(meters, "hit", semantic, stats -> stats.hits());
-    countSemantic(meters, "miss", semantic, stats -> stats.misses());
-    countSemantic(meters, "refused", semantic, stats -> stats.refused());
-    countSemantic(meters, "late", semantic, stats -> stats.late());
+    Outcomes.count(meters, "dromedary.cache.semantic", "Look-ups of like questions; those that a check refused are misses too", semantic,
+        Map.of("hit", each -> each.stats().hits(), "miss", each -> each.stats().misses(), "refused", each -> each.stats().refused(), "late", each -> each.stats().late()));
     Gauge.builder("dromedary.cache.semantic.entries", semantic, each -> each.stats().entries()).description("Questions that can answer like ones").register(meters);
     return semantic;
-  }
-
-  private static void countSemantic(MeterRegistry meters, String outcome, SemanticAnswers semantic, ToDoubleFunction<SemanticAnswers.Stats> counted) {
-    FunctionCounter.builder("dromedary.cache.semantic", semantic, each -> counted.applyAsDouble(each.stats())).tag("outcome", outcome).description("Look-ups of like questions; those that a check refused are misses too").register(meters);
   }
 
   @Bean

@@ -15,11 +15,14 @@ final class Drain implements SmartLifecycle {
 
   private final Readiness readiness;
   private final IntSupplier underWay;
+  private final Runnable first;
   private final CallWatch calls;
   private final Duration grace;
   private volatile boolean running;
 
-  Drain(Readiness readiness, IntSupplier underWay, CallWatch calls, Duration grace) {
+  /** @param first breaks off what nobody waits for */
+  Drain(Readiness readiness, IntSupplier underWay, Runnable first, CallWatch calls, Duration grace) {
+    this.first = first;
     this.readiness = readiness;
     this.underWay = underWay;
     this.calls = calls;
@@ -34,6 +37,7 @@ final class Drain implements SmartLifecycle {
   @Override
   public void stop() {
     readiness.stopping();
+    first.run();
     int open = underWay.getAsInt();
     if (open > 0) {
       LOG.info("stopping: waiting up to {} s for {} requests", grace.toSeconds(), open);

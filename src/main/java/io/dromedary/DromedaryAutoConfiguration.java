@@ -44,6 +44,7 @@ import io.dromedary.provider.ProviderAccounts;
 import io.dromedary.ranking.FailoverRules;
 import io.dromedary.server.HttpEntry;
 import io.dromedary.server.Readiness;
+import io.dromedary.shadow.Shadows;
 import io.dromedary.spend.Accountant;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Idempotency;
@@ -103,6 +104,7 @@ import org.springframework.core.env.Environment;
     JmsWiring.class,
     Trials.class,
     Learners.class,
+    ShadowWiring.class,
     Batches.class,
 })
 public class DromedaryAutoConfiguration {
@@ -151,8 +153,8 @@ public class DromedaryAutoConfiguration {
   }
 
   @Bean
-  Drain dromedaryDrain(Readiness readiness, InFlight inFlight, CallWatch calls, DromedarySettings settings) {
-    return new Drain(readiness, () -> inFlight.underWay() + inFlight.openStreams(), calls, settings.timeouts().drain());
+  Drain dromedaryDrain(Readiness readiness, InFlight inFlight, Shadows shadows, CallWatch calls, DromedarySettings settings) {
+    return new Drain(readiness, () -> inFlight.underWay() + inFlight.openStreams() + shadows.held(), shadows::close, calls, settings.timeouts().drain());
   }
 
   // Entries

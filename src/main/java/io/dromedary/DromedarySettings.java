@@ -13,7 +13,16 @@ public record DromedarySettings(@DefaultValue("development") String profile, @De
     @DefaultValue InteractionLog interactionLog, @DefaultValue ProviderDefaults providerDefaults, @DefaultValue Map<String, Provider> providers) {
 
   public record Limits(@DefaultValue("10485760") int maxBodyBytes, @DefaultValue("10s") Duration bodyDeadline, @DefaultValue("512") int bodiesBeingRead, @DefaultValue("200") int inFlight,
-      @DefaultValue("32") int inFlightPerProject, @DefaultValue("2000") int openStreams, @DefaultValue("2000") int maxMessages, @DefaultValue("8") int maxN) {}
+      @DefaultValue("32") int inFlightPerProject, @DefaultValue("2000") int openStreams, @DefaultValue("2000") int maxMessages, @DefaultValue("8") int maxN) {
+    public Limits {
+      Map.of("max-body-bytes", maxBodyBytes, "bodies-being-read", bodiesBeingRead, "in-flight", inFlight, "in-flight-per-project", inFlightPerProject, "open-streams", openStreams, "max-messages", maxMessages, "max-n", maxN)
+          .forEach((name, value) -> {
+            if (value < 1) {
+              throw new IllegalArgumentException("dromedary.limits." + name + " = " + value + ": must be at least 1");
+            }
+          });
+    }
+  }
 
   public record Timeouts(@DefaultValue("120s") Duration request, @DefaultValue("120s") Duration drain) {}
 

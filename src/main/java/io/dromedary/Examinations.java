@@ -11,9 +11,11 @@ import io.dromedary.admin.AuditLog;
 import io.dromedary.admin.Examination;
 import io.dromedary.admin.Finding;
 import io.dromedary.agent.Agents;
+import io.dromedary.alert.AlertRules;
 import io.dromedary.catalog.Model;
 import io.dromedary.catalog.ModelCatalog;
 import io.dromedary.chat.Secret;
+import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.spend.Store;
 import java.io.IOException;
@@ -42,6 +44,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
 
 /**
@@ -117,6 +120,11 @@ final class Examinations {
       return policy.tiers().size() + " tiers, scored by " + policy.scorer();
     });
     file(found, "callers.yaml", bytes -> new CallerRegistry("config/callers.yaml", () -> bytes, Secret.of(""), clock, rules).projects().size() + " projects");
+    file(found, "alerts.yaml", bytes -> AlertRules.read(bytes, AlertWiring.RULES, Binder.get(environment).bindOrCreate("dromedary.alerts", AlertSettings.class).sinks().keySet()).rules().size() + " rules");
+    file(found, "experiments.yaml", bytes -> {
+      Experiments.Plan.read(bytes, "config/experiments.yaml", Rankings.SCORERS);
+      return "is in order";
+    });
     file(found, "agents.yaml", bytes -> Agents.count("config/agents.yaml", bytes) + " agents");
     return found;
   }
@@ -246,7 +254,7 @@ final class Examinations {
     Instant now = clock.instant();
     List<String> ending = new ArrayList<>();
     for (ProjectKey key : keys) {
-      if (!key.revoked() && key.expires() != null && key.expires().isAfter(now) && key.expires().isBefore(now.plus(SOON))) {
+      if (!key.revoked() && !key.isReplaced() && key.expires() != null && key.expires().isAfter(now) && key.expires().isBefore(now.plus(SOON))) {
         ending.add(key.project() + "/" + key.id() + " (" + key.expires() + ")");
       }
     }
@@ -316,11 +324,17 @@ final class Examinations {
     if (now.isBefore(Instant.parse("2026-01-01T00:00:00Z"))) {
       return List.of(Finding.error("clock", "it says " + now + ", which is past", "set the clock (NTP): expiry of keys, budgets and prices go by it"));
     }
-    if (store == null || settings.databaseUrl().isBlank()) {
-      return List.of(Finding.ok("clock", "it is " + now + "; the store is in this process and has the same"));
+    if (store == null) {
+      return List.of(Finding.ok("clock", "it is " + now));
     }
-    try (Connection connection = store.dataSource().getConnection(); PreparedStatement select = connection.prepareStatement("SELECT CURRENT_TIMESTAMP"); ResultSet row = select.executeQuery()) {
+    String sql = "SELECT CURRENT_TIMESTAMP, (SELECT MAX(opened_at_ms) FROM dromedary_purses)";
+    try (Connection connection = store.dataSource().getConnection(); PreparedStatement select = connection.prepareStatement(sql); ResultSet row = select.executeQuery()) {
       row.next();
+      Instant newest = Instant.ofEpochMilli(row.getLong(2));
+      if (newest.isAfter(now.plusSeconds(60))) {
+        return List.of(Finding.error("clock", "it was " + newest + " before, and budgets never go back: they stay in that day and month until the clock is there again",
+            "if the clock is right now: UPDATE dromedary_purses SET opened_at_ms = 0 WHERE opened_at_ms > " + now.toEpochMilli() + ", then restart the gateways"));
+      }
       Duration apart = Duration.between(row.getTimestamp(1).toInstant(), clock.instant()).abs();
       String told = "it differs from the database's by " + apart.toMillis() + " ms";
       return List.of(apart.compareTo(Duration.ofSeconds(30)) > 0 ? Finding.error("clock", told, "set both by NTP: nodes would disagree on windows, leases and expiry")
@@ -330,9 +344,12 @@ final class Examinations {
 
   /** Says PING; a server that wants a password first answers too. */
   private List<Finding> redis() {
-    String text = environment.getProperty("dromedary.redis-url", environment.getProperty("REDIS_URL", ""));
+    String text = environment.getProperty("dromedary.redis.url", "");
     if (text.isBlank()) {
       return List.of();
+    }
+    if (text.startsWith("redis-sentinel://")) {
+      return List.of(Finding.ok("redis", "by Sentinel, which is not asked here"));
     }
     URI url = uri(text);
     if (url == null || url.getHost() == null || !(text.startsWith("redis://") || text.startsWith("rediss://"))) {
@@ -375,6 +392,13 @@ final class Examinations {
     List<String> inForce = ProductionCheck.reasons(SafeStart.settings(environment, settings, true, production, tokenGiven, keyed(), configured));
     List<Finding> found = new ArrayList<>();
     inForce.forEach(reason -> found.add(Finding.error("safety", reason, "the gateway does not start so")));
+    if (tokenGiven) {
+      try {
+        AdminToken.load(Path.of(settings.stateDir()), System.getenv(AdminToken.ENVIRONMENT));
+      } catch (IllegalArgumentException e) {
+        found.add(Finding.error("safety", e.getMessage(), "set a longer one; the gateway does not start so"));
+      }
+    }
     if (!production) {
       ProductionCheck.reasons(SafeStart.settings(environment, settings, true, true, tokenGiven, keyed(), configured)).stream().filter(reason -> !inForce.contains(reason))
           .forEach(reason -> found.add(Finding.warn("safety", reason, "fine on your own machine; `production` refuses it")));

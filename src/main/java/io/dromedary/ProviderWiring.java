@@ -52,7 +52,7 @@ class ProviderWiring {
         .maxWaitDurationInHalfOpenState(Duration.ofSeconds(30))
         .automaticTransitionFromOpenToHalfOpenEnabled(true)
         // A caller's mistake, a missing key or a call that was never made says nothing about a provider's health (F3).
-        .ignoreException(thrown -> !(thrown instanceof ProviderFailure failure) || !failure.kind().countsAgainstProvider())
+        .ignoreException(thrown -> !(thrown instanceof ProviderFailure failure) || !failure.countsAgainstProvider())
         .writableStackTraceEnabled(false)
         .build());
   }

@@ -21,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,6 +34,8 @@ import org.slf4j.LoggerFactory;
 final class Redis implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Redis.class);
 
+  private static final Duration LONGEST_SILENCE = Duration.ofSeconds(2);
+
   private final RedisSettings settings;
   private final CircuitBreaker breaker;
   private final ClientResources resources;
@@ -42,7 +45,10 @@ final class Redis implements AutoCloseable {
     thread.setDaemon(true);
     return thread;
   });
+  private final AtomicBoolean renewing = new AtomicBoolean();
   private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
+  /** Since when no call was answered in time, 0 while they are. */
+  private volatile long silentSince;
 
   /**
    * Connects. A Redis that is not there yet is no reason not to start.
@@ -70,24 +76,50 @@ final class Redis implements AutoCloseable {
 
   private void connect() {
     try {
-      connection = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
-      LOG.info("Redis is connected");
-    } catch (RedisException e) {
+      open();
+    } catch (RuntimeException e) {
       LOG.warn("Redis cannot be connected to, tried again every second: {}", e.getMessage());
       retry();
+    }
+  }
+
+  private void open() {
+    StatefulRedisConnection<String, byte[]> before = connection;
+    connection = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
+    silentSince = 0;
+    LOG.info("Redis is connected");
+    if (before != null) {
+      before.closeAsync();
     }
   }
 
   private void retry() {
     connector.schedule(() -> {
       try {
-        connection = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
-        LOG.info("Redis is connected");
-      } catch (RedisException e) {
+        open();
+      } catch (RuntimeException e) {
         LOG.debug("Redis still cannot be connected to", e);
         retry();
       }
     }, 1, TimeUnit.SECONDS);
+  }
+
+  /** A connection that somebody between forgot stays open here and is never answered again: after a while another one is tried. */
+  private void unanswered() {
+    long now = System.nanoTime();
+    if (silentSince == 0) {
+      silentSince = now;
+    } else if (now - silentSince > LONGEST_SILENCE.toNanos() && renewing.compareAndSet(false, true)) {
+      connector.execute(() -> {
+        try {
+          open();
+        } catch (RuntimeException e) {
+          LOG.debug("Redis is silent and cannot be connected to anew", e);
+        } finally {
+          renewing.set(false);
+        }
+      });
+    }
   }
 
   /**
@@ -101,22 +133,32 @@ final class Redis implements AutoCloseable {
 
   /** The same connection for a room that can wait less, or that shall not rest because another's calls failed. */
   <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command, Duration most, CircuitBreaker breaker) {
-    StatefulRedisConnection<String, byte[]> open = connection;
-    if (open == null) {
-      throw new RedisException("not connected");
-    }
     try {
-      return breaker.executeSupplier(() -> await(command.apply(open.async()), most));
+      return breaker.executeSupplier(() -> call(command, most));
     } catch (CallNotPermittedException e) {
       throw new RedisException("it failed too often and rests");
     }
   }
 
-  private static <T> T await(RedisFuture<T> answer, Duration most) {
+  /** The same for what no request waits for: without a breaker. */
+  <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command, Duration most) {
+    StatefulRedisConnection<String, byte[]> open = connection;
+    if (open == null) {
+      throw new RedisException("not connected");
+    }
+    return await(command.apply(open.async()), most);
+  }
+
+  private <T> T await(RedisFuture<T> answer, Duration most) {
     try {
-      return answer.get(most.toNanos(), TimeUnit.NANOSECONDS);
+      T told = answer.get(most.toNanos(), TimeUnit.NANOSECONDS);
+      if (silentSince != 0) {
+        silentSince = 0;
+      }
+      return told;
     } catch (TimeoutException e) {
       answer.cancel(true);
+      unanswered();
       throw new RedisException("no answer within " + most.toMillis() + " ms");
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RedisException told ? told : new RedisException(e.getCause());

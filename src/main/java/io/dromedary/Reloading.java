@@ -13,6 +13,7 @@ import io.dromedary.domain.TopicPolicy;
 import io.dromedary.experiment.Experiments;
 import io.dromedary.ranking.RoutingPolicy;
 import io.dromedary.reload.ConfigReload;
+import io.dromedary.shadow.ShadowPolicy;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -29,8 +30,8 @@ import org.springframework.context.annotation.Configuration;
 class Reloading {
   /** In the order of checking: the routing names models of the catalogue. */
   @Bean
-  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters, ObjectProvider<RouteReload> routes) {
-    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
+  ConfigReload configReload(Reloadable<ModelCatalog> modelCatalog, Reloadable<RoutingPolicy> routingPolicy, Reloadable<TopicPolicy> topicPolicy, Reloadable<CascadePolicy> cascadePolicy, Reloadable<ShadowPolicy> shadowPolicy, Reloadable<OnnxSettings.Configured> bertScorer, Reloadable<Experiments.Plan> experimentPlan, CallerRegistry callers, Agents agents, Reloadable<AlertRules> alertRules, ConfigSettings config, Clock clock, MeterRegistry meters, ObjectProvider<RouteReload> routes) {
+    List<ConfigPart> parts = new ArrayList<>(List.of(modelCatalog, new OneFile(List.of(routingPolicy, topicPolicy, cascadePolicy, shadowPolicy, bertScorer)), experimentPlan, callers, agents, alertRules));
     routes.ifAvailable(parts::add);
     ConfigReload reload = new ConfigReload(parts, config.watch(), clock);
     Gauge.builder("dromedary.config.generation", reload, ConfigReload::generation).description("How often the configuration in force has changed since the start, from 1").register(meters);

@@ -1,8 +1,11 @@
 package io.dromedary;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.zaxxer.hikari.HikariDataSource;
 import io.dromedary.cache.SharedMeanings;
+import io.dromedary.camel.BundleNames;
 import io.dromedary.camel.SemanticStoreEndpoint;
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.chat.Json;
@@ -15,7 +18,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.time.Clock;
-import java.util.function.ToDoubleFunction;
+import java.util.Map;
 import org.apache.camel.CamelContext;
 import org.apache.camel.model.ModelCamelContext;
 import org.apache.camel.spi.Resource;
@@ -50,16 +53,10 @@ class SemanticStoreWiring {
   @Bean(destroyMethod = "close")
   SharedMeanings sharedMeanings(SemanticStoreEndpoint endpoint, SemanticCacheSettings settings, DromedarySettings all, MeterRegistry meters, Clock clock) {
     SharedMeanings shared = new SharedMeanings(endpoint, new SharedMeanings.Settings(all.cache().ttl(), settings.storeTimeout(), settings.storeMaxAnswerBytes()), clock);
-    count(meters, "hit", shared, SharedMeanings.Stats::hits);
-    count(meters, "miss", shared, SharedMeanings.Stats::misses);
-    count(meters, "away", shared, SharedMeanings.Stats::away);
-    count(meters, "garbage", shared, SharedMeanings.Stats::garbage);
+    Outcomes.count(meters, "dromedary.cache.semantic.store", "Look-ups in the shared semantic store, and entries there that were not what was asked for", shared,
+        Map.of("hit", each -> each.stats().hits(), "miss", each -> each.stats().misses(), "away", each -> each.stats().away(), "garbage", each -> each.stats().garbage()));
     FunctionCounter.builder("dromedary.cache.semantic.store.dropped", shared, each -> each.stats().dropped()).description("Answers that were not written to the shared semantic store: it was away, or too many waited").register(meters);
     return shared;
-  }
-
-  private static void count(MeterRegistry meters, String outcome, SharedMeanings shared, ToDoubleFunction<SharedMeanings.Stats> counted) {
-    FunctionCounter.builder("dromedary.cache.semantic.store", shared, each -> counted.applyAsDouble(each.stats())).tag("outcome", outcome).description("Look-ups in the shared semantic store, and entries there that were not what was asked for").register(meters);
   }
 
   @Bean
@@ -98,7 +95,7 @@ class SemanticStoreWiring {
 
   /** Loads the route of a store that we know, gives it its database, and looks the endpoint up: one that is not there stops the start. */
   @Bean
-  CamelContextConfiguration semanticStoreIsThere(SemanticCacheSettings settings, Database database, SharedMeanings shared) {
+  CamelContextConfiguration semanticStoreIsThere(SemanticCacheSettings settings, Database database, SharedMeanings shared, BundleNames names) {
     return new CamelContextConfiguration() {
       @Override
       public void beforeApplicationStart(CamelContext context) {
@@ -106,7 +103,7 @@ class SemanticStoreWiring {
           if (database.pool() != null) {
             context.getRegistry().bind("semanticStoreDatabase", database.pool());
           }
-          load(context, settings.store());
+          load(context, settings.store(), names.prefix());
           check((ModelCamelContext) context, settings.store());
         } catch (ConfigError e) {
           throw e;
@@ -122,7 +119,7 @@ class SemanticStoreWiring {
     };
   }
 
-  private static void load(CamelContext context, String store) throws Exception {
+  private static void load(CamelContext context, String store, String prefix) throws Exception {
     if (!store.startsWith(OURS)) {
       return;
     }
@@ -135,8 +132,20 @@ class SemanticStoreWiring {
     } catch (IOException e) {
       throw new ConfigError(KEY + " = " + store + ": " + file + " cannot be read: " + e.getMessage(), e);
     }
-    Resource resource = ResourceHelper.fromBytes(file, yaml);
+    Resource resource = ResourceHelper.fromBytes(file, prefix.isEmpty() ? yaml : hosted(yaml, prefix));
     PluginHelper.getRoutesLoader(context).loadRoutes(resource);
+  }
+
+  /** Under an id that the host does not have, and with errors let through as in the rest of the bundle, whatever the host does with its own. */
+  private static byte[] hosted(byte[] yaml, String prefix) throws IOException {
+    YAMLMapper mapper = new YAMLMapper();
+    JsonNode file = mapper.readTree(yaml);
+    for (JsonNode item : file) {
+      if (item.path("route") instanceof ObjectNode route) {
+        route.put("id", prefix + route.path("id").asText()).put("routeConfigurationId", prefix + "inner");
+      }
+    }
+    return mapper.writeValueAsBytes(file);
   }
 
   private static void check(ModelCamelContext context, String store) {

@@ -14,6 +14,7 @@ import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Usd;
 import io.dromedary.limit.Allowance;
 import io.dromedary.limit.RateLimits;
+import io.dromedary.ranking.CandidateRanking;
 import io.dromedary.spend.AttemptBook;
 import io.dromedary.spend.Ledger;
 import io.dromedary.spend.Store;
@@ -59,8 +60,8 @@ class Spending {
   }
 
   @Bean
-  Rehearsal rehearsal(RateLimits limits, Budgets budgets, AttemptBook book, Reloadable<ModelCatalog> catalogue) {
-    return new Rehearsal(limits, budgets, book, catalogue);
+  Rehearsal rehearsal(RateLimits limits, Budgets budgets, AttemptBook book, Reloadable<ModelCatalog> catalogue, CandidateRanking ranking) {
+    return new Rehearsal(limits, budgets, book, catalogue, ranking);
   }
 
   /** Throughput that is paid for by the hour; its calls cost nothing while some of it is free. */

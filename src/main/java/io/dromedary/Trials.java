@@ -24,6 +24,7 @@ class Trials {
   static final String LEARNING = "learning";
   static final String EXPLORATION = "exploration";
   static final String SEMANTIC_CACHE = "semantic-cache";
+  static final String SHADOWS = "shadows";
   static final String TRIALS = "experiments";
 
   @Bean
@@ -34,6 +35,7 @@ class Trials {
         new Known(LEARNING, true, 100, false, "ranking by what was learned of quality and latency; off: by the catalogue's figures, and nothing is learned from outcomes"),
         new Known(EXPLORATION, false, 100, true, "a bounded share of a project's requests to auto tries another model than the best"),
         new Known(SEMANTIC_CACHE, true, 100, true, "answers to like questions from the semantic cache, where dromedary.cache.semantic.enabled has made one"),
+        new Known(SHADOWS, true, 100, true, "whether a project's requests are shadowed, where config/routing.yaml says so"),
         new Known(TRIALS, true, 100, true, "whether a project's requests take part in running experiments"));
     return StartFailures.told(() -> new FeatureFlags(store.dataSource(), configured(flags, settings), () -> topics.get().names(), clock));
   }

@@ -65,10 +65,39 @@ class DoctorTest {
   }
 
   @Test
+  void a_mistake_in_the_catalogue_is_told_beside_those_of_the_other_files_and_not_by_a_stack_trace() throws Exception {
+    Path config = config("models.yaml", "models: [{id: openai/gpt-4o, prices: [{in: -5, out: 1}]}]");
+    Files.writeString(config.resolve("callers.yaml"), "projects: [{id: a, budgets: [{per: day, usd: 1}], colour: red}]");
+    Files.writeString(config.resolve("alerts.yaml"), "rules: [{id: x, on: nope}]");
+    Files.writeString(config.resolve("experiments.yaml"), "experiments: 3");
+    Commands.Outcome outcome = run("doctor", "dromedary.config.dir=" + config);
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.text()).contains("config/models.yaml: ", "`projects[0].colour` is unknown", "config/alerts.yaml: ", "config/experiments.yaml: ").doesNotContain("budgets` is enforced by no part", "Exception");
+  }
+
+  @Test
+  void settings_that_a_start_refuses_are_an_error() {
+    Commands.Outcome outcome = run("doctor", "dromedary.pacing.least=many", "dromedary.alerts.every-ms=5", "dromedary.limits.in-flight=-5");
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.text()).contains("dromedary.pacing.least", "many", "dromedary.alerts.every-ms = 5: must be from 1000", "dromedary.limits.in-flight = -5: must be at least 1");
+  }
+
+  @Test
   void an_unsafe_production_and_an_unreachable_redis_are_errors() {
     Commands.Outcome outcome = run("doctor", "dromedary.profile=production", "REDIS_URL=redis://:geheim@127.0.0.1:9");
     assertThat(outcome.exitCode()).isEqualTo(1);
     assertThat(outcome.text()).contains("error safety", "no callers are configured", "error redis", "127.0.0.1:9 cannot be reached").doesNotContain("geheim");
+  }
+
+  @Test
+  void budgets_that_stand_in_the_future_since_the_clock_was_wrong_once_are_an_error_with_its_cure() throws Exception {
+    try (Store store = Store.open(dir.resolve("data"), null); Connection connection = store.dataSource().getConnection(); Statement statement = connection.createStatement()) {
+      statement.execute("INSERT INTO dromedary_purses (purse_key, project, name, subject, period, ends_at_ms, granted_nanos, used_nanos, reserved_nanos, opened_at_ms) VALUES ('x', 'a', 'x', '', '2099-01', 0, 0, 0, 0, "
+          + Instant.parse("2099-01-01T00:00:00Z").toEpochMilli() + ")");
+    }
+    Commands.Outcome outcome = run("doctor");
+    assertThat(outcome.exitCode()).isEqualTo(1);
+    assertThat(outcome.text()).contains("error clock", "2099-01-01T00:00:00Z", "UPDATE dromedary_purses SET opened_at_ms = 0");
   }
 
   @Test

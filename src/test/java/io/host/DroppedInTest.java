@@ -2,9 +2,13 @@ package io.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
+import io.dromedary.cache.SharedMeanings;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.stream.Stream;
 import org.apache.camel.CamelContext;
@@ -82,6 +86,23 @@ class DroppedInTest {
     ModelCamelContext model = host.getBean(ModelCamelContext.class);
     assertThat(model.getRouteConfigurationDefinitions()).as("nothing is said for all routes of the context").allSatisfy(configuration -> assertThat(configuration.getId()).startsWith("dromedary-"));
     assertThat(model.getRouteDefinition("plain").getAppliedRouteConfigurationIds()).isNullOrEmpty();
+  }
+
+  /** The store's route is the bundle's too: its errors are told to the gateway and not to the host's error handler. */
+  @Test
+  void like_questions_are_kept_in_the_store_that_nodes_share() throws Exception {
+    try (EmbeddedPostgres postgres = EmbeddedPostgres.builder().start();
+        ConfigurableApplicationContext sharing = start("dromedary.state-dir=" + state.resolve("sharing"), "dromedary.cache.semantic.enabled=true", "dromedary.cache.semantic.look-up=5s", "dromedary.cache.semantic.store-timeout=5s",
+            "dromedary.cache.semantic.store=direct:semantic-store-postgres", "dromedary.cache.semantic.store-url=postgres://postgres:postgres@127.0.0.1:" + postgres.getPort() + "/postgres");
+        ProducerTemplate template = sharing.getBean(CamelContext.class).createProducerTemplate()) {
+      assertThat(sharing.getBean(CamelContext.class).getRoutes()).filteredOn(route -> !route.getRouteId().startsWith("dromedary-") && !route.isCreatedByKamelet()).extracting(Route::getRouteId)
+          .containsExactlyInAnyOrder("chat", "host-broken", "plain");
+      SharedMeanings store = sharing.getBean(SharedMeanings.class);
+      template.requestBody("direct:summarise", "{\"model\":\"sandbox/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"How do I reset my password?\"}]}");
+      await().atMost(Duration.ofSeconds(20)).until(() -> store.stats().written() == 1);
+      String answer = template.requestBody("direct:summarise", "{\"model\":\"sandbox/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"How can I reset my password?\"}]}", String.class);
+      assertThat(answer).contains("You said: How do I reset my password?");
+    }
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.dromedary.access;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.ConfigPart;
+import io.dromedary.catalog.FieldReader;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
@@ -21,7 +22,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -129,7 +129,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
       }
       ProjectReader reader = new ProjectReader(rules, false);
       Project project = reader.project(definition(row.definition()), "");
-      if (project != null && reader.faults().isEmpty()) {
+      if (project != null && !reader.isFaulty()) {
         all.add(project);
       } else {
         faults.add("project `" + row.id() + "` in the database is out of force: " + told(reader));
@@ -152,7 +152,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
         json.put("last4", row.last4());
       }
       ProjectKey key = reader.key(json, "", row.project());
-      if (key == null || !reader.faults().isEmpty() || all.add(key) != null) {
+      if (key == null || reader.isFaulty() || all.add(key) != null) {
         faults.add("key `" + row.id() + "` of project `" + row.project() + "` in the database is out of force: " + told(reader));
       }
     }
@@ -168,7 +168,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
   }
 
   private static String told(ProjectReader reader) {
-    return reader.faults().isEmpty() ? "its key is another's" : reader.faults().stream().map(fault -> "`" + fault.key() + "` " + fault.what()).collect(Collectors.joining("; "));
+    return reader.isFaulty() ? reader.told() : "its key is another's";
   }
 
   /**
@@ -406,7 +406,7 @@ public final class CallerRegistry implements ConfigPart, AutoCloseable {
     if (project == null || project.equals(Caller.OPEN.project())) {
       return Caller.OPEN;
     }
-    if (!ProjectReader.isName(project)) {
+    if (!FieldReader.isName(project)) {
       throw Problem.badField(PROJECT_HEADER, "the header `" + PROJECT_HEADER + "` must be 1 to 64 letters, digits, `.`, `_` or `-`");
     }
     return new Caller(project, "", false, Set.of());

@@ -1,13 +1,10 @@
 package io.dromedary.access;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.dromedary.catalog.FieldReader;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.Globs;
 import io.dromedary.chat.Policy;
-import java.io.IOException;
 import java.security.MessageDigest;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -19,12 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** One version of who may ask, validated whole: the projects and, by the start of their digest, their keys. */
 final class Callers {
-  private static final YAMLMapper YAML = YAMLMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
 
   /** A key that may be used. */
   static final class Key {
@@ -62,25 +57,15 @@ final class Callers {
    * @throws IllegalArgumentException naming the file and all that is wrong in it
    */
   static Callers parse(String file, byte[] yaml, List<PartRules> rules) {
-    JsonNode root;
-    try {
-      root = YAML.readTree(yaml);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(file + " is no YAML: " + e.getOriginalMessage() + (e.getLocation() == null ? "" : " (line " + e.getLocation().getLineNr() + ")"));
-    } catch (IOException e) {
-      throw new IllegalArgumentException(file + " cannot be read: " + e.getMessage());
-    }
     Callers callers = new Callers();
     ProjectReader reader = new ProjectReader(rules, true);
-    callers.read(root, reader);
-    if (!reader.faults().isEmpty()) {
-      throw new IllegalArgumentException(reader.faults().stream().map(fault -> file + ": `" + fault.key() + "` " + fault.what()).collect(Collectors.joining("; ")));
-    }
+    callers.read(FieldReader.yaml(file, yaml), reader);
+    reader.refuse(file);
     return callers;
   }
 
-  private void read(@Nullable JsonNode root, ProjectReader reader) {
-    if (root == null || root.isMissingNode() || root.isNull()) {
+  private void read(JsonNode root, ProjectReader reader) {
+    if (root.isMissingNode()) {
       return;
     }
     if (!root.isObject()) {

@@ -3,6 +3,7 @@ package io.dromedary.access;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.FieldReader;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ProjectAdmin {
   private static final int MOST_BYTES = 262_144;
-  private static final Set<String> MADE_BY_US = Set.of("sha256", "last4", "revoked");
+  private static final Set<String> MADE_BY_US = Set.of("sha256", "last4", "revoked", ProjectReader.REPLACED_BY);
 
   private final CallerRegistry registry;
   private final ProjectStore store;
@@ -128,9 +129,9 @@ public final class ProjectAdmin {
 
   /**
    * {@code POST /admin/keys/rotate} with {@code project}, {@code id} and, if wanted, {@code new_id} and {@code overlap} ({@code 24h}, {@code 7d}): a second key with the same rights. Both live; with an overlap the old one expires
-   * after it, else it is to be revoked.
+   * after it, else it is to be revoked. A key is replaced once: what it expires at since then is not the second one's.
    *
-   * @throws Problem 400, 404, 409 for a key of the file, a revoked or expired one and a taken id
+   * @throws Problem 400, 404, 409 for a key of the file, a revoked, expired or replaced one and a taken id
    */
   public ObjectNode rotateKey(Inbound in) {
     ObjectNode asked = asked(in);
@@ -142,6 +143,9 @@ public final class ProjectAdmin {
     if (old.revoked() || old.expires() != null && !old.expires().isAfter(clock.instant())) {
       throw conflict("key `" + old.id() + "` is " + (old.revoked() ? "revoked" : "expired") + "; make a new one by POST /admin/keys");
     }
+    if (old.isReplaced()) {
+      throw conflict("key `" + old.id() + "` is replaced by `" + old.definition().path(ProjectReader.REPLACED_BY).asText() + "` already: rotate that, or make a new one by POST /admin/keys");
+    }
     ApiKey fresh = ApiKey.generate();
     ObjectNode definition = old.definition().deepCopy();
     definition.put("id", asked.has("new-id") ? text(asked, "new-id") : "key-" + fresh.sha256().substring(0, 12));
@@ -149,7 +153,7 @@ public final class ProjectAdmin {
     if (registry.key(old.project(), key.id()) != null) {
       throw conflict("project `" + old.project() + "` has a key `" + key.id() + "` already");
     }
-    ObjectNode oldDefinition = old.definition().deepCopy();
+    ObjectNode oldDefinition = old.definition().deepCopy().put(ProjectReader.REPLACED_BY, key.id());
     if (asked.has("overlap")) {
       Instant end = clock.instant().plus(overlap(text(asked, "overlap")));
       if (old.expires() == null || end.isBefore(old.expires())) {
@@ -182,13 +186,7 @@ public final class ProjectAdmin {
     if (in.body().length > MOST_BYTES) {
       throw Problem.badRequest("the body has " + in.body().length + " bytes; the limit is " + MOST_BYTES).code("request_too_large");
     }
-    ObjectNode read = Json.readStrictly(in.body());
-    ObjectNode asked = Json.object();
-    read.properties().forEach(field -> asked.set(field.getKey().replace('_', '-'), field.getValue()));
-    if (asked.size() < read.size()) {
-      throw Problem.badRequest("a field stands there twice, with _ and with -").code("invalid_value");
-    }
-    return asked;
+    return FieldReader.words(Json.readStrictly(in.body()));
   }
 
   private Project read(ObjectNode asked) {
@@ -197,7 +195,7 @@ public final class ProjectAdmin {
     }
     ProjectReader reader = new ProjectReader(registry.rules(), false);
     Project project = reader.project(asked, "");
-    refuse(reader);
+    reader.refuse();
     return java.util.Objects.requireNonNull(project);
   }
 
@@ -211,18 +209,8 @@ public final class ProjectAdmin {
     all.put("sha256", fresh.sha256()).put("last4", fresh.last4());
     ProjectReader reader = new ProjectReader(registry.rules(), false);
     ProjectKey key = reader.key(all, "", project);
-    refuse(reader);
+    reader.refuse();
     return java.util.Objects.requireNonNull(key);
-  }
-
-  private static void refuse(ProjectReader reader) {
-    if (!reader.faults().isEmpty()) {
-      StringBuilder all = new StringBuilder();
-      for (ProjectReader.Fault fault : reader.faults()) {
-        all.append(all.isEmpty() ? "" : "; ").append('`').append(fault.key()).append("` ").append(fault.what());
-      }
-      throw Problem.badField(reader.faults().get(0).key(), all.toString());
-    }
   }
 
   private static void only(ObjectNode asked, List<String> allowed) {

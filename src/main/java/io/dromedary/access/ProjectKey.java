@@ -25,6 +25,11 @@ import org.jspecify.annotations.Nullable;
  */
 public record ProjectKey(String project, String id, String sha256, String last4, @Nullable Instant expires, boolean revoked, Set<String> tags, String user, Globs endpoints, Policy.Rule rule, JsonNode limits,
     JsonNode budgets, JsonNode credit, boolean fromFile, ObjectNode definition) {
+  /** Has another key taken its place, beside which it lives on for a while? */
+  public boolean isReplaced() {
+    return definition.hasNonNull(ProjectReader.REPLACED_BY);
+  }
+
   /** The same, not to be used any more. */
   ProjectKey revokedNow() {
     return new ProjectKey(project, id, sha256, last4, expires, true, tags, user, endpoints, rule, limits, budgets, credit, fromFile, definition);

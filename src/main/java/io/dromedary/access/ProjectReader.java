@@ -1,8 +1,8 @@
 package io.dromedary.access;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.FieldReader;
 import io.dromedary.chat.Globs;
 import io.dromedary.chat.Policy;
 import java.time.DateTimeException;
@@ -15,53 +15,29 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /** Reads projects and keys out of YAML or JSON, which say them in the same words; collects all that is wrong, with its place. */
-final class ProjectReader {
-  /** One thing that is wrong. */
-  record Fault(String key, String what) {}
-
+final class ProjectReader extends FieldReader {
+  /** Of a key that was rotated: the one that takes its place. */
+  static final String REPLACED_BY = "replaced-by";
   static final Set<String> PROJECT_FIELDS = fields("id", "org", "tags", "models", "providers", "require-tags", "regions", "profile", "limits", "budgets", "credit", "share-cache", "cache", "retention", "keys");
-  static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets", "credit");
+  static final Set<String> KEY_FIELDS = fields("id", "sha256", "last4", "expires", "revoked", "tags", "user", "models", "providers", "endpoints", "limits", "budgets", "credit", REPLACED_BY);
   private static final Set<String> PROFILES = fields("balanced", "cost", "quality", "speed");
   private static final int MOST_PATTERNS = 200;
   private static final int LONGEST_PATTERN = 200;
   private static final long MOST_DAYS = 36_500;
 
   private final List<PartRules> rules;
-  private final boolean fromFile;
-  private final List<Fault> faults = new ArrayList<>();
 
   /** @param fromFile false for what the admin made */
   ProjectReader(List<PartRules> rules, boolean fromFile) {
+    super(fromFile);
     this.rules = rules;
-    this.fromFile = fromFile;
   }
 
   private static Set<String> fields(String... names) {
     return new LinkedHashSet<>(List.of(names));
-  }
-
-  List<Fault> faults() {
-    return faults;
-  }
-
-  void fault(String key, String what) {
-    faults.add(new Fault(key, what));
-  }
-
-  void known(JsonNode node, String path, Set<String> allowed) {
-    node.fieldNames().forEachRemaining(name -> {
-      if (!allowed.contains(name)) {
-        fault(below(path, io.dromedary.chat.Problem.clip(name)), "is unknown; allowed: " + String.join(", ", allowed));
-      }
-    });
-  }
-
-  private static String below(String path, String name) {
-    return path.isEmpty() ? name : path + "." + name;
   }
 
   /** A project without its keys; null when it has no name. */
@@ -75,21 +51,15 @@ final class ProjectReader {
     if (id.isEmpty()) {
       return null;
     }
-    JsonNode share = present(node, "share-cache");
-    if (!share.isMissingNode() && !share.isBoolean()) {
-      fault(below(path, "share-cache"), "must be true or false");
-    }
-    String profile = text(node, "profile", path, 16);
-    if (!profile.isEmpty() && !PROFILES.contains(profile)) {
-      fault(below(path, "profile"), "must be one of " + String.join(", ", PROFILES));
-    }
+    boolean share = flag(node, "share-cache", path, false);
+    String profile = oneOf(node, "profile", path, PROFILES);
     String org = present(node, "org").isMissingNode() ? "" : name(node, "org", path);
     Policy.Rule rule = new Policy.Rule("project `" + id + "`", globs(node, "models", path), globs(node, "providers", path), names(node, "require-tags", path), names(node, "regions", path));
     ObjectNode definition = node.deepCopy();
     definition.remove("keys");
     // Read from the definition by whom it concerns; here it is only checked.
     part(node, "cache", path, false);
-    return new Project(id, org, names(node, "tags", path), rule, profile, inFlight(node, path), share.asBoolean(false), duration(node, "retention", path), part(node, "limits", path, false),
+    return new Project(id, org, names(node, "tags", path), rule, profile, inFlight(node, path), share, duration(node, "retention", path), part(node, "limits", path, false),
         part(node, "budgets", path, false), part(node, "credit", path, false), fromFile, definition);
   }
 
@@ -108,64 +78,13 @@ final class ProjectReader {
       return null;
     }
     String last4 = text(node, "last4", path, 4);
-    JsonNode revoked = present(node, "revoked");
-    if (!revoked.isMissingNode() && !revoked.isBoolean()) {
-      fault(below(path, "revoked"), "must be true or false");
-    }
+    text(node, REPLACED_BY, path, 64);
+    boolean revoked = flag(node, "revoked", path, false);
     Policy.Rule rule = new Policy.Rule("key `" + id + "` of project `" + project + "`", globs(node, "models", path), globs(node, "providers", path), Set.of(), Set.of());
     ObjectNode definition = node.deepCopy();
     definition.remove(List.of("sha256", "last4", "revoked"));
-    return id.isEmpty() ? null : new ProjectKey(project, id, sha256, last4, expires(node, path), revoked.asBoolean(false), names(node, "tags", path), text(node, "user", path, io.dromedary.chat.ModelRequest.LONGEST_USER),
+    return id.isEmpty() ? null : new ProjectKey(project, id, sha256, last4, expires(node, path), revoked, names(node, "tags", path), text(node, "user", path, io.dromedary.chat.ModelRequest.LONGEST_USER),
         globs(node, "endpoints", path), rule, part(node, "limits", path, true), part(node, "budgets", path, true), part(node, "credit", path, true), fromFile, definition);
-  }
-
-  static JsonNode present(JsonNode node, String field) {
-    JsonNode value = node.path(field);
-    return value.isNull() ? MissingNode.getInstance() : value;
-  }
-
-  JsonNode list(JsonNode node, String field, String path) {
-    JsonNode list = present(node, field);
-    if (!list.isMissingNode() && !list.isArray()) {
-      fault(below(path, field), "must be a list");
-      return MissingNode.getInstance();
-    }
-    return list;
-  }
-
-  private String name(JsonNode node, String field, String path) {
-    JsonNode value = node.path(field);
-    // YAML has numbers where people mean names; JSON has quotes for that
-    String name = value.isTextual() || fromFile && value.isValueNode() ? value.asText("") : "";
-    if (!isName(name)) {
-      fault(below(path, field), "must be 1 to 64 letters, digits, `.`, `_` or `-`");
-      return "";
-    }
-    return name;
-  }
-
-  private String text(JsonNode node, String field, String path, int longest) {
-    JsonNode value = present(node, field);
-    if (value.isMissingNode()) {
-      return "";
-    }
-    String text = value.isValueNode() ? value.asText("") : "";
-    if (text.isBlank() || text.length() > longest || text.chars().anyMatch(Character::isISOControl)) {
-      fault(below(path, field), "must be a text of 1 to " + longest + " characters");
-      return "";
-    }
-    return text;
-  }
-
-  private Set<String> names(JsonNode node, String field, String path) {
-    Set<String> names = new TreeSet<>();
-    for (JsonNode name : list(node, field, path)) {
-      if (!name.isValueNode() || !isName(name.asText(""))) {
-        fault(below(path, field), "must be names of letters, digits, `.`, `_` or `-`");
-      }
-      names.add(name.asText(""));
-    }
-    return Set.copyOf(names);
   }
 
   private Globs globs(JsonNode node, String field, String path) {
@@ -260,19 +179,6 @@ final class ProjectReader {
     }
     for (int i = 0; i < 64; i++) {
       if (Character.digit(text.charAt(i), 16) < 0 || text.charAt(i) > 'f') {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  static boolean isName(String text) {
-    if (text.isEmpty() || text.length() > 64) {
-      return false;
-    }
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-')) {
         return false;
       }
     }

@@ -2,6 +2,7 @@ package io.dromedary.agent;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.catalog.FieldReader;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
@@ -10,6 +11,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.TreeSet;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +78,7 @@ public final class AgentAdmin {
   }
 
   private static Agent read(Inbound in, @Nullable Agent old) {
-    ObjectNode asked = AgentReader.words(Json.readStrictly(in.body()));
+    ObjectNode asked = FieldReader.words(Json.readStrictly(in.body()));
     if (old != null) {
       // it keeps its name and its owner
       asked.put("name", old.name());
@@ -89,10 +91,8 @@ public final class AgentAdmin {
     }
     AgentReader reader = new AgentReader(false);
     Agent agent = reader.agent(asked, "");
-    if (agent == null || !reader.faults().isEmpty()) {
-      throw AgentReader.refused(reader.faults());
-    }
-    return agent;
+    reader.refuse();
+    return Objects.requireNonNull(agent);
   }
 
   private Agent known(String key, String name) {

@@ -84,8 +84,8 @@ public final class Agents implements ConfigPart {
           } catch (IOException notJson) {
             // out of force, told below
           }
-          if (agent == null || !reader.faults().isEmpty()) {
-            LOG.error("agent `{}` of `{}` in the database is out of force: {}", row.getString(2), row.getString(1), reader.faults());
+          if (agent == null || reader.isFaulty()) {
+            LOG.error("agent `{}` of `{}` in the database is out of force: {}", row.getString(2), row.getString(1), reader.told());
           } else {
             agents.add(agent);
           }
@@ -265,8 +265,8 @@ public final class Agents implements ConfigPart {
     String field = !inBody.isMissingNode() ? "conversation_id" : !inRouting.isMissingNode() ? "routing.session_id" : SESSION;
     JsonNode node = !inBody.isMissingNode() ? inBody : inRouting;
     String id = node.isMissingNode() || node.isNull() ? said == null ? "" : said : node.isTextual() ? node.textValue() : null;
-    if (id == null || id.length() > LONGEST_CONVERSATION || id.chars().anyMatch(c -> c < ' ' || c == 127 || Character.isSurrogate((char) c))) {
-      throw Problem.badField(field, "`" + field + "` must be a text of at most " + LONGEST_CONVERSATION + " characters");
+    if (id == null || id.length() > LONGEST_CONVERSATION || id.codePoints().anyMatch(c -> Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE)) {
+      throw Problem.badField(field, "`" + field + "` must be a text of at most " + LONGEST_CONVERSATION + " characters, none of them a control character");
     }
     return id.strip();
   }

@@ -51,8 +51,13 @@ public final class AlertPages {
     }
     ObjectNode page = Json.object().put("object", "list");
     ArrayNode data = page.putArray("data");
-    alerts.list(history, in.query().get("rule"), in.query().get("project"), limit).forEach(row -> data.add(json(row)));
+    alerts.list(history, clean(in.query().get("rule")), clean(in.query().get("project")), limit).forEach(row -> data.add(json(row)));
     return page;
+  }
+
+  /** No row has a NUL in it, and PostgreSQL takes none. */
+  private static @Nullable String clean(@Nullable String text) {
+    return text == null ? null : text.replace('\0', ' ');
   }
 
   /** {@code POST /admin/alerts/{id}/ack}, with {@code note} or an empty object: it is not told again while it lasts. Doing it twice changes nothing. @throws Problem 404 for an unknown id */
@@ -60,7 +65,7 @@ public final class AlertPages {
     String[] parts = in.path().split("/");
     String id = parts.length < 2 ? "" : parts[parts.length - 2];
     String note = text(in, "note");
-    AlertStore.Row row = id.length() > 40 ? null : alerts.acknowledge(id.replace('\0', ' '), note == null ? "" : note);
+    AlertStore.Row row = id.length() > 40 ? null : alerts.acknowledge(clean(id), note == null ? "" : note);
     if (row == null) {
       throw Problem.notFound("no alert `" + Problem.clip(id) + "` is known here");
     }

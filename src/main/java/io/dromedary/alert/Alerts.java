@@ -35,9 +35,9 @@ public final class Alerts {
     void leave(Connection connection, String eventId, String sink, String payload) throws SQLException;
   }
 
-  /** What was paid into a project's credit, nano-dollars, -1 if that is not known: more than when it ran low means that it was topped up. */
+  /** What was paid into a credit, nano-dollars, -1 if that is not known: more than when it ran low means that it was topped up. The subject is that of the signal which told of it. */
   public interface Credit {
-    long paidIn(String project);
+    long paidIn(String subject);
   }
 
   /** Told after a commit that left something in the outbox. */
@@ -212,7 +212,10 @@ public final class Alerts {
   /** They are told once: what the store will not take now is kept for the next look. */
   private void signals() throws SQLException {
     for (Sight sight = signals.peek(); sight != null; sight = signals.peek()) {
-      see(sight);
+      // a period that another node has seen end is over
+      if (clock.millis() < sight.lastsUntilMs) {
+        see(sight);
+      }
       signals.remove(sight);
     }
   }
@@ -297,7 +300,7 @@ public final class Alerts {
       return true;
     }
     if (row.kind().startsWith("credit_") && row.lastsUntilMs() == Long.MAX_VALUE) {
-      return credit.paidIn(row.project()) > row.mark();
+      return credit.paidIn(row.subject()) > row.mark();
     }
     return row.lastsUntilMs() > 0 ? now >= row.lastsUntilMs() : now - row.seenAtMs() >= rule.resolveAfter().toMillis();
   }

@@ -208,7 +208,7 @@ public final class BudgetPages {
     }
     String hint = in.header("idempotency-key");
     String reference = text(body, "reference", hint == null ? "" : hint.strip());
-    if (reference.isEmpty() || reference.length() > 255) {
+    if (reference.isBlank()) {
       throw Problem.badField("reference", "name the payment by `reference` or the header Idempotency-Key, 1 to 255 characters, so that sending it again does not book it again");
     }
     CreditRule credit = java.util.Objects.requireNonNull(rules.credit());
@@ -221,6 +221,10 @@ public final class BudgetPages {
       throw new Problem(422, "invalid_request_error", "reference `" + Problem.clip(reference) + "` was booked with " + usd(booked.amount()) + " USD already; use another reference for another payment")
           .code("reference_used").param("reference");
     }
+    stored(() -> {
+      budgets.look(purse);
+      return purse;
+    });
     return credit(rules.owner()).set("top_up", payment(booked));
   }
 
@@ -253,8 +257,8 @@ public final class BudgetPages {
     if (value.isMissingNode() || value.isNull()) {
       return absent;
     }
-    if (!value.isTextual() || value.textValue().length() > 255) {
-      throw Problem.badField(field, "`" + field + "` must be a text of at most 255 characters");
+    if (!value.isTextual() || value.textValue().length() > 255 || value.textValue().chars().anyMatch(Character::isISOControl)) {
+      throw Problem.badField(field, "`" + field + "` must be a text of at most 255 characters, none of them a control character");
     }
     return value.textValue();
   }

@@ -5,10 +5,12 @@ import io.dromedary.chat.Problem;
 import io.dromedary.chat.Usd;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +25,7 @@ final class LivePurse implements Purse {
   private final @Nullable CreditRule credit;
   private final Consumer<BudgetSignals.Signal> signals;
   private final Set<BudgetSignals.Kind> told = EnumSet.noneOf(BudgetSignals.Kind.class);
+  private final AtomicLong lookedAt = new AtomicLong();
   private volatile @Nullable Balance seen;
 
   /** A budget's current period. */
@@ -62,6 +65,12 @@ final class LivePurse implements Purse {
 
   @Nullable Balance seen() {
     return seen;
+  }
+
+  /** Is it time to look into the store again? True for one who asks in each such time. */
+  boolean isDue(long nanoTime, Duration every) {
+    long last = lookedAt.get();
+    return (last == 0 || nanoTime - last > every.toNanos()) && lookedAt.compareAndSet(last, nanoTime);
   }
 
   /** Is it plain without asking the store that this much cannot be drawn? Only of budgets: a balance may have been topped up. */

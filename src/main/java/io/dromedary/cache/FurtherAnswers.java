@@ -62,7 +62,7 @@ public final class FurtherAnswers {
   private static ObjectNode told(SemanticAnswers.Question question, SemanticAnswers.@Nullable Found found) {
     ObjectNode told = Json.object().put("threshold", question.threshold()).put("hit", found != null && found.hit());
     if (found != null) {
-      told.put("similarity", rounded(found.verdict().similarity())).put("score", rounded(found.verdict().score()));
+      told.put("similarity", rounded(found.verdict().similarity())).put("cosine", rounded(found.verdict().cosine()));
       if (found.refusedBy() != null) {
         told.put("refused_by", found.refusedBy());
       }

@@ -12,4 +12,18 @@ public interface RedisCalls {
    * @throws RuntimeException when Redis is away, too slow or refuses
    */
   <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command);
+
+  /**
+   * The same for what no request waits for: longer, and however the others went.
+   *
+   * @throws RuntimeException when Redis is away or refuses
+   */
+  default <T> T patiently(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command) {
+    return call(command);
+  }
+
+  /** Is it left alone, until whoever need not hurry has found that it answers again? */
+  default boolean rests() {
+    return false;
+  }
 }

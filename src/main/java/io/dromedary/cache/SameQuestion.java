@@ -12,9 +12,15 @@ import org.jspecify.annotations.Nullable;
  * The second check of a semantic hit: do two texts that a vector model puts side by side ask the same? Numbers, names, denial, dates, units, direction and kind of question must agree, and a single word that was exchanged for another
  * must mean the same. Nothing here was trained: a check is a rule that can be told to a user.
  *
- * <p>The score is the cosine less what does not fit: what one text says and the other does not, and each failed check. A failed check also refuses the hit, whatever the score.
+ * <p>The similarity is the cosine, raised where the texts use the same words that matter, less what does not fit: what one says and the other does not, and each failed check. A failed check also refuses the hit, and what is refused stays below
+ * {@link #REFUSED}, so that who ranks by similarity finds all hits before.
  */
 final class SameQuestion {
+  /** What is refused is less similar than this. */
+  static final double REFUSED = 0.75;
+  private static final double PALE = 0.55;
+  /** How much of what is missing in a cosine the same words make up for. */
+  private static final double LIFT = 0.35;
   /** Words whose own vectors are at least this close may stand for each other. */
   private static final double SAME_MEANING = 0.76;
   /** Where words themselves are asked about, no word stands for another. */
@@ -24,24 +30,35 @@ final class SameQuestion {
 
   private static final int MOST_OF_A_NAME = 4;
   private static final Set<String> JOINING = Set.of("and", "or", "vs", "versus", "plus", "times", "und", "oder", "et", "ou", "y", "ed");
+  /** What may stand in front or behind without asking for something else. */
+  private static final Set<String> ADJUNCTS = Set.of("in", "on", "at", "during", "for", "since", "from", "to", "with", "without", "after", "before", "if", "when", "while", "because", "although", "today", "tomorrow", "yesterday", "now", "later",
+      "also", "then", "still", "already", "often", "usually", "again", "ever", "currently", "really", "just", "please");
+  /** Endings of words of one family. Not those that tell relatives apart, as in nitrate and nitrite, employer and employee. */
+  private static final Set<String> ENDINGS = Set.of("", "able", "al", "ally", "an", "ance", "ans", "ant", "ation", "ations", "cal", "e", "ean", "ed", "ement", "ements", "ence", "ent", "er", "ers", "est", "ful", "i", "ial", "ian", "ians", "ible", "ic", "ical", "ics", "ied", "ier", "ies", "iest", "ing", "ion", "ions", "is", "isation", "ise", "ish", "ism", "ist", "ity", "ive", "iz", "ization", "ize", "l", "le", "ly", "ment", "ments", "n", "ness", "or", "ors", "ous", "s", "sion", "th", "tion", "y");
   private static final Set<String> ARTICLES = Set.of("the", "a", "an", "my", "der", "die", "das", "le", "la", "les", "el", "los", "las");
+  private static final Set<String> ASKING = Set.of("who", "what", "which");
+  private static final Set<String> DOING = Set.of("do", "does", "did");
+  private static final Set<String> HELPING = Set.of("do", "does", "did", "is", "are", "was", "were", "can", "could", "should", "would", "will", "has", "have");
+  private static final Set<String> BARE_ARTICLES = Set.of("the", "a", "an");
   private static final List<List<Set<String>>> SMALL_WORDS = List.of(
       List.of(Set.of("my", "our", "mine", "ours"), Set.of("your", "yours"), Set.of("his"), Set.of("her", "hers"), Set.of("their", "theirs"), Set.of("its")),
-      List.of(Set.of("to", "into", "towards"), Set.of("from")), List.of(Set.of("by"), Set.of("for", "about", "on")), List.of(Set.of("from"), Set.of("about", "for")), List.of(Set.of("in", "into"), Set.of("out")),
-      List.of(Set.of("all", "every", "each"), Set.of("some", "any", "several"), Set.of("most"), Set.of("few")), List.of(Set.of("last", "previous"), Set.of("this", "current"), Set.of("next", "following")));
+      List.of(Set.of("i", "me", "you", "we", "us", "one"), Set.of("he", "him"), Set.of("she", "her"), Set.of("they", "them")),
+      List.of(Set.of("to", "into", "towards"), Set.of("from")), List.of(Set.of("by"), Set.of("for", "about", "on")), List.of(Set.of("from"), Set.of("about", "for")), List.of(Set.of("in", "into", "inside", "within"), Set.of("out", "outside")),
+      List.of(Set.of("all", "every", "each"), Set.of("some", "any", "several"), Set.of("most"), Set.of("few")), List.of(Set.of("last", "previous"), Set.of("this", "current"), Set.of("next", "following")),
+      List.of(Set.of("have", "has"), Set.of("need", "needs"), Set.of("want", "wants"), Set.of("like", "likes"), Set.of("get", "gets"), Set.of("give", "gives"), Set.of("know", "knows"), Set.of("use", "uses"), Set.of("show", "shows"), Set.of("help", "helps")));
   private static final List<List<Set<String>>> MODALS = List.of(List.of(Set.of("can", "could", "may", "might"), Set.of("should", "shall"), Set.of("must"), Set.of("will", "would"), Set.of("did", "was", "were", "had")),
       List.of(Set.of("my", "our"), Set.of("your"), Set.of("his"), Set.of("her"), Set.of("their")), List.of(Set.of("all", "every", "each"), Set.of("some", "any", "several"), Set.of("most"), Set.of("few")));
 
   /**
    * What is thought of a pair.
    *
-   * @param similarity the cosine of their vectors
-   * @param score the similarity less what does not fit
+   * @param cosine of their vectors
+   * @param similarity what is held against the threshold
    * @param refusedBy the check that refuses it, null when none does
    */
-  record Verdict(double similarity, double score, @Nullable String refusedBy) {
+  record Verdict(double cosine, double similarity, @Nullable String refusedBy) {
     boolean same(double threshold) {
-      return refusedBy == null && score >= threshold;
+      return refusedBy == null && similarity >= threshold;
     }
   }
 
@@ -52,22 +69,40 @@ final class SameQuestion {
     this.alike = alike;
   }
 
-  Verdict judge(double similarity, Wording a, Wording b) {
-    double score = similarity;
+  /** The least cosine that can be as similar as this. */
+  static double least(double similarity) {
+    return (similarity - LIFT) / (1 - LIFT);
+  }
+
+  /** The most similar that two with this cosine can be. */
+  static double most(double cosine) {
+    return cosine + LIFT * (1 - cosine);
+  }
+
+  Verdict judge(double cosine, Wording a, Wording b) {
+    double score = cosine;
     List<String> failed = new ArrayList<>(2);
     if (!sameNumbers(a, b)) {
       failed.add("numbers");
       score -= 0.25;
     }
+    if (!a.literals().equals(b.literals())) {
+      failed.add("code");
+      score -= 0.15;
+    }
     if (!a.quoted().isEmpty() && !b.quoted().isEmpty() && !a.quoted().equals(b.quoted())) {
       failed.add("quotation");
       score -= 0.15;
     }
-    if (strangers(a, b) + strangers(b, a) > 0) {
+    Set<String> abbreviated = new HashSet<>();
+    abbreviated(a, b, abbreviated);
+    abbreviated(b, a, abbreviated);
+    int strangers = strangers(a, b, abbreviated) + strangers(b, a, abbreviated);
+    if (strangers > 0) {
       failed.add("names");
-      score -= Math.min(0.2, 0.1 * (strangers(a, b) + strangers(b, a)));
+      score -= Math.min(0.2, 0.1 * strangers);
     }
-    if (a.denials() % 2 != b.denials() % 2 || a.denials() == 0 != (b.denials() == 0) || prefixDenies(a, b) || prefixDenies(b, a)) {
+    if (!denyAlike(a, b) || prefixDenies(a, b) || prefixDenies(b, a)) {
       failed.add("negation");
       score -= 0.12;
     }
@@ -76,7 +111,8 @@ final class SameQuestion {
       failed.add("contrast");
       score -= Math.min(0.25, 0.15 * contrasts);
     }
-    if (turned(a, b) || swapped(a.plain(), b.plain())) {
+    boolean minimal = exchanged(a.plain(), b.plain());
+    if (turned(a, b) || reordered(bare(a.plain()), bare(b.plain())) || otherPart(a, b) || otherPart(b, a)) {
       failed.add("direction");
       score -= 0.2;
     }
@@ -95,23 +131,29 @@ final class SameQuestion {
     score -= form;
     List<String> onlyA = without(a.words(), b.words());
     List<String> onlyB = without(b.words(), a.words());
+    onlyA.removeAll(abbreviated);
+    onlyB.removeAll(abbreviated);
     boolean ofWords = a.words().stream().anyMatch(OF_WORDS::contains) && b.words().stream().anyMatch(OF_WORDS::contains);
     if (!ofWords) {
       match(onlyA, onlyB);
     }
     double total = Math.max(1, a.words().size() + b.words().size());
     score -= 0.10 * Math.min(onlyA.size(), onlyB.size()) * 2 / total + 0.06 * Math.abs(onlyA.size() - onlyB.size()) / total;
-    int shared = Math.min(a.words().size() - onlyA.size(), b.words().size() - onlyB.size());
-    boolean one = onlyA.size() == 1 && onlyB.size() == 1 && shared >= 1;
-    if (failed.isEmpty() && (one || !onlyA.isEmpty() && !onlyB.isEmpty() && exchanged(a.plain(), b.plain()))) {
+    if (failed.isEmpty() && minimal && !(onlyA.isEmpty() && onlyB.isEmpty())) {
       failed.add("word");
       score -= 0.08;
+    } else if (onlyA.size() == 1 && onlyB.size() == 1) {
+      score -= 0.05;
     }
-    if (failed.isEmpty() && exchanged(a.plain(), b.plain()) && tense(a.plain()) != tense(b.plain())) {
+    if (failed.isEmpty() && minimal && tense(a.plain()) != tense(b.plain())) {
       failed.add("tense");
       score -= 0.06;
     }
-    return new Verdict(similarity, score, failed.isEmpty() ? null : failed.get(0));
+    if (failed.isEmpty()) {
+      score += LIFT * (1 - cosine) * Math.max(0, 1 - 2 * (onlyA.size() + onlyB.size()) / total);
+      return new Verdict(cosine, score, null);
+    }
+    return new Verdict(cosine, score <= PALE ? score : PALE + (REFUSED - PALE) * (score - PALE) / (1 - PALE), failed.get(0));
   }
 
   private static boolean sameNumbers(Wording a, Wording b) {
@@ -129,10 +171,11 @@ final class SameQuestion {
   }
 
   /** Names of one that the other does not say at all. */
-  private static int strangers(Wording a, Wording b) {
+  private static int strangers(Wording a, Wording b, Set<String> abbreviated) {
     int strangers = 0;
     for (String name : a.names()) {
-      if (!b.allWords().contains(name) && !b.words().contains(Wording.stem(name))) {
+      String stem = Wording.stem(name);
+      if (!b.allWords().contains(name) && !abbreviated.contains(stem) && b.words().stream().noneMatch(word -> word.equals(stem) || family(word, stem))) {
         // One that is a contrasting word is judged with its synonyms: USA and America.
         strangers += Contrasts.of(name).stream().anyMatch(meaning -> Contrasts.strict(meaning.set())) ? 0 : 1;
       }
@@ -140,11 +183,38 @@ final class SameQuestion {
     return strangers;
   }
 
+  /** Short names in one for words in a row that the other spells out, as stems: ML and machine learning. */
+  private static void abbreviated(Wording shorter, Wording longer, Set<String> found) {
+    for (String name : shorter.names()) {
+      int length = name.length();
+      for (int from = 0; length > 1 && length < 6 && from + length <= longer.plain().size(); from++) {
+        boolean spells = true;
+        for (int i = 0; i < length; i++) {
+          spells &= longer.plain().get(from + i).charAt(0) == name.charAt(i);
+        }
+        if (spells) {
+          found.add(Wording.stem(name));
+          longer.plain().subList(from, from + length).forEach(word -> found.add(Wording.stem(word)));
+        }
+      }
+    }
+  }
+
+  private static boolean denyAlike(Wording a, Wording b) {
+    int nearA = a.denials() + a.nearDenials();
+    int nearB = b.denials() + b.nearDenials();
+    return denyAlike(a.denials(), b.denials()) || nearA > 0 && nearB > 0 && denyAlike(nearA, nearB);
+  }
+
+  private static boolean denyAlike(int a, int b) {
+    return a % 2 == b % 2 && a == 0 == (b == 0);
+  }
+
   /** {@code legal} here, {@code illegal} there. */
   private static boolean prefixDenies(Wording a, Wording b) {
     for (String word : a.words()) {
       for (String prefix : List.of("un", "in", "im", "ir", "il", "dis", "non", "non-", "mis", "de", "anti", "anti-")) {
-        if (word.length() >= 3 && b.words().contains(prefix + word) && !b.words().contains(word)) {
+        if (word.length() >= 3 && b.words().contains(prefix + word) && !b.words().contains(word) && !a.words().contains(prefix + word)) {
           return true;
         }
       }
@@ -200,34 +270,69 @@ final class SameQuestion {
     return sorted;
   }
 
-  /** {@code x M y} here and {@code y M x} there, all else the same: who does what to whom. Not where {@code M} joins equals, as in {@code x and y}. */
-  private static boolean swapped(List<String> a, List<String> b) {
+  /** As they are compared word by word: without articles, {@code he} for {@code him}. */
+  private static List<String> bare(List<String> words) {
+    List<String> bare = new ArrayList<>();
+    for (int i = 0; i < words.size(); i++) {
+      // "from a to b" has no article
+      boolean letter = words.get(i).equals("a") && (i + 1 == words.size() || ADJUNCTS.contains(words.get(i + 1)) || JOINING.contains(words.get(i + 1)));
+      if (letter || !BARE_ARTICLES.contains(words.get(i))) {
+        bare.add(one(words.get(i)));
+      }
+    }
+    return bare;
+  }
+
+  /** Who did it here, to whom it was done there: {@code who beat x} and {@code who did x beat}. */
+  private static boolean otherPart(Wording doer, Wording other) {
+    return doer.form() == other.form() && ASKING.contains(first(doer)) && first(doer).equals(first(other)) && doer.plain().stream().limit(4).noneMatch(HELPING::contains) && other.plain().stream().limit(4).anyMatch(DOING::contains)
+        && sorted(doer.words()).equals(sorted(other.words()));
+  }
+
+  private static String first(Wording wording) {
+    return wording.plain().isEmpty() ? "" : wording.plain().get(0);
+  }
+
+  /**
+   * The same words in an order that says something else: {@code x M y} here and {@code y M x} there, that is who does what to whom, but not where {@code M} joins equals, as in {@code x and y}; or mixed otherwise, unless all that moved is a
+   * phrase that may stand in front or behind.
+   */
+  private static boolean reordered(List<String> a, List<String> b) {
     if (a.size() != b.size()) {
       return false;
     }
     int from = 0;
     int to = a.size();
-    while (from < to && one(a.get(from)).equals(one(b.get(from)))) {
+    while (from < to && a.get(from).equals(b.get(from))) {
       from++;
     }
-    while (to > from && one(a.get(to - 1)).equals(one(b.get(to - 1)))) {
+    while (to > from && a.get(to - 1).equals(b.get(to - 1))) {
       to--;
     }
     int size = to - from;
+    if (size == 0 || !sorted(a).equals(sorted(b))) {
+      return false;
+    }
     for (int x = 1; x <= MOST_OF_A_NAME && x < size; x++) {
       for (int y = 1; y <= MOST_OF_A_NAME && x + y < size; y++) {
         if (same(a, from, b, to - x, x) && same(a, to - y, b, from, y) && same(a, from + x, b, from + y, size - x - y)) {
           List<String> between = a.subList(from + x, to - y);
-          return between.stream().noneMatch(JOINING::contains) || !between.stream().allMatch(word -> JOINING.contains(word) || ARTICLES.contains(word));
+          String before = from > 0 ? a.get(from - 1) : "";
+          return between.stream().noneMatch(JOINING::contains) || !between.stream().allMatch(word -> JOINING.contains(word) || ARTICLES.contains(word) || word.equals(before));
         }
       }
     }
-    return false;
+    for (int x = 1; x < size; x++) {
+      if (same(a, from, b, to - x, x) && same(a, from + x, b, from, size - x)) {
+        return !ADJUNCTS.contains(a.get(from)) && !ADJUNCTS.contains(b.get(from));
+      }
+    }
+    return true;
   }
 
   private static boolean same(List<String> a, int inA, List<String> b, int inB, int length) {
     for (int i = 0; i < length; i++) {
-      if (!one(a.get(inA + i)).equals(one(b.get(inB + i)))) {
+      if (!a.get(inA + i).equals(b.get(inB + i))) {
         return false;
       }
     }
@@ -242,6 +347,7 @@ final class SameQuestion {
       case "me", "my" -> "i";
       case "them", "their" -> "they";
       case "us", "our" -> "we";
+      case "does" -> "do";
       default -> word;
     };
   }
@@ -288,7 +394,8 @@ final class SameQuestion {
     while (back < shorter - front && a.get(a.size() - 1 - back).equals(b.get(b.size() - 1 - back))) {
       back++;
     }
-    return front + back >= 3 && Math.max(a.size(), b.size()) - front - back <= 3;
+    int longer = Math.max(a.size(), b.size());
+    return front + back >= Math.min(3, longer - 1) && longer - front - back <= 3;
   }
 
   private static int tense(List<String> words) {
@@ -307,11 +414,12 @@ final class SameQuestion {
     if (a == b) {
       return 0;
     }
-    boolean loose = loose(a) || loose(b);
+    boolean why = a == Wording.Form.WHY || b == Wording.Form.WHY;
+    boolean loose = why ? a == Wording.Form.WHAT || b == Wording.Form.WHAT : loose(a) || loose(b);
     return loose ? 0.02 : 0.12;
   }
 
-  /** {@code what} and {@code is it} and no question at all can ask for anything. */
+  /** {@code what} and {@code is it} and no question at all can ask for anything, but who asks why says so. */
   private static boolean loose(Wording.Form form) {
     return form == Wording.Form.WHAT || form == Wording.Form.TOLD || form == Wording.Form.YES_NO;
   }
@@ -339,15 +447,28 @@ final class SameQuestion {
       return false;
     });
     // Few are left when it matters; a longer list would cost more than it tells.
-    if (onlyA.size() == 1 && onlyB.size() == 1 && alike.applyAsDouble(onlyA.get(0), onlyB.get(0)) >= SAME_MEANING) {
+    if (onlyA.size() == 1 && onlyB.size() == 1 && !spelledAlike(onlyA.get(0), onlyB.get(0)) && alike.applyAsDouble(onlyA.get(0), onlyB.get(0)) >= SAME_MEANING) {
       onlyA.clear();
       onlyB.clear();
     }
   }
 
+  /** Are they formed from one word: America and American, swim and swimmer? */
+  private static boolean family(String a, String b) {
+    int same = 0;
+    while (same < Math.min(a.length(), b.length()) && a.charAt(same) == b.charAt(same)) {
+      same++;
+    }
+    return same >= 4 && ENDINGS.contains(a.substring(same)) && ENDINGS.contains(b.substring(same));
+  }
+
+  /** Vectors of rare words tell their spelling rather than their meaning. */
+  private static boolean spelledAlike(String a, String b) {
+    return a.length() >= 5 && b.length() >= 5 && a.regionMatches(0, b, 0, 4);
+  }
+
   private static boolean synonyms(String a, String b) {
-    int shorter = Math.min(a.length(), b.length());
-    if (shorter >= 5 && a.regionMatches(0, b, 0, Math.max(5, shorter - 2))) {
+    if (family(a, b)) {
       return true;
     }
     for (Contrasts.Meaning meaning : Contrasts.of(a)) {

@@ -11,6 +11,7 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.ModelRequest;
 import io.dromedary.chat.Problem;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -124,11 +125,7 @@ public final class SemanticAnswers implements AutoCloseable {
     this.file = settings.file() == null ? null : new SemanticFile(settings.file());
     entries = Caffeine.newBuilder().maximumWeight(settings.maxBytes()).weigher((String key, SemanticEntry entry) -> entry.weight()).expireAfterWrite(settings.ttl()).executor(Runnable::run)
         .removalListener((@Nullable String key, @Nullable SemanticEntry entry, RemovalCause cause) -> left(entry)).build();
-    writer = new ThreadPoolExecutor(1, 1, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WAITING), task -> {
-      Thread thread = new Thread(task, "dromedary-semantic");
-      thread.setDaemon(true);
-      return thread;
-    });
+    writer = new ThreadPoolExecutor(1, 1, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WAITING), Aside.threads("dromedary-semantic"));
     writer.execute(this::load);
   }
 
@@ -257,7 +254,7 @@ public final class SemanticAnswers implements AutoCloseable {
       return least;
     }
     try {
-      double raised = Double.parseDouble(wished.strip());
+      double raised = new BigDecimal(wished.strip()).doubleValue();
       if (raised >= 0 && raised <= 1) {
         return Math.max(least, raised);
       }
@@ -280,7 +277,7 @@ public final class SemanticAnswers implements AutoCloseable {
     Found best = partition == null ? null : best(null, partition.nearest(vector, LOOKED_AT), question, asked);
     if (shared != null && (best == null || !best.hit())) {
       List<Partition.Near> elsewhere = new ArrayList<>();
-      for (SemanticEntry entry : shared.nearest(question.partition, question.project, vector, question.threshold)) {
+      for (SemanticEntry entry : shared.nearest(question.partition, question.project, vector, SameQuestion.least(question.threshold))) {
         elsewhere.add(new Partition.Near(entry, entry.cosine(vector)));
       }
       elsewhere.sort((a, b) -> Double.compare(b.similarity(), a.similarity()));
@@ -292,7 +289,7 @@ public final class SemanticAnswers implements AutoCloseable {
       entries.getIfPresent(best.entry().key());
     } else {
       misses.increment();
-      if (best != null && best.verdict().similarity() >= question.threshold && best.verdict().refusedBy() != null) {
+      if (best != null && best.verdict().cosine() >= question.threshold && best.verdict().refusedBy() != null) {
         refused.increment();
       }
     }
@@ -303,8 +300,7 @@ public final class SemanticAnswers implements AutoCloseable {
   private @Nullable Found best(@Nullable Found known, List<Partition.Near> nearest, Question question, Wording asked) {
     Found best = known;
     for (Partition.Near near : nearest) {
-      // No score is above its cosine.
-      if (best != null && near.similarity() < (best.hit() ? best.verdict().score() : Math.min(question.threshold, best.verdict().score()))) {
+      if (best != null && SameQuestion.most(near.similarity()) < (best.hit() ? best.verdict().similarity() : Math.min(question.threshold, best.verdict().similarity()))) {
         break;
       }
       if (expired(near.entry())) {
@@ -312,7 +308,7 @@ public final class SemanticAnswers implements AutoCloseable {
       }
       SameQuestion.Verdict verdict = check.judge(near.similarity(), near.entry().wording(), asked);
       Found found = new Found(near.entry(), verdict, verdict.same(question.threshold));
-      if (best == null || found.hit() && !best.hit() || found.hit() == best.hit() && verdict.score() > best.verdict().score()) {
+      if (best == null || found.hit() && !best.hit() || found.hit() == best.hit() && verdict.similarity() > best.verdict().similarity()) {
         best = found;
       }
     }
@@ -387,13 +383,7 @@ public final class SemanticAnswers implements AutoCloseable {
 
   @Override
   public void close() {
-    writer.shutdown();
-    try {
-      writer.awaitTermination(2, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    writer.shutdownNow();
+    Aside.end(writer, Duration.ofSeconds(2));
     embedder.close();
   }
 }

@@ -18,12 +18,12 @@ public final class SemanticRehearsal implements AutoCloseable {
    * What is thought of a pair.
    *
    * @param stored the prompt that was found, or given
-   * @param similarity the cosine of the vectors
-   * @param score the similarity less what does not fit
+   * @param cosine of the vectors
+   * @param similarity what is held against the threshold
    * @param refusedBy the check that refuses it, null when none does
    * @param hit would it have been served?
    */
-  public record Judgement(String stored, double similarity, double score, @Nullable String refusedBy, boolean hit) {}
+  public record Judgement(String stored, double cosine, double similarity, @Nullable String refusedBy, boolean hit) {}
 
   private final SemanticAnswers answers;
   private final double threshold;
@@ -41,12 +41,14 @@ public final class SemanticRehearsal implements AutoCloseable {
         return threshold;
       }
     };
+    // however long the model takes to load, no prompt is late
+    embedder.embed("warm", Duration.ofMinutes(5));
     answers = new SemanticAnswers(embedder, everybody, new SemanticAnswers.Settings(2L << 30, Duration.ofDays(7), 4_000, 1, Duration.ofMinutes(1), null), Clock.systemUTC());
   }
 
   public Judgement judge(String stored, String asked) {
     SameQuestion.Verdict verdict = answers.verdict(stored, asked);
-    return new Judgement(stored, verdict.similarity(), verdict.score(), verdict.refusedBy(), verdict.same(threshold));
+    return new Judgement(stored, verdict.cosine(), verdict.similarity(), verdict.refusedBy(), verdict.same(threshold));
   }
 
   /** Stores a prompt as if it had been answered; its answer is itself. Comes into force at once. */
@@ -62,7 +64,7 @@ public final class SemanticRehearsal implements AutoCloseable {
   public @Nullable Judgement ask(String prompt) {
     SemanticAnswers.Question question = question(prompt);
     SemanticAnswers.Found found = question == null ? null : answers.look(question);
-    return found == null ? null : new Judgement(found.entry().text(), found.verdict().similarity(), found.verdict().score(), found.verdict().refusedBy(), found.hit());
+    return found == null ? null : new Judgement(found.entry().text(), found.verdict().cosine(), found.verdict().similarity(), found.verdict().refusedBy(), found.hit());
   }
 
   private SemanticAnswers.@Nullable Question question(String prompt) {

@@ -4,6 +4,7 @@ import io.dromedary.catalog.Recall;
 import io.lettuce.core.KeyScanCursor;
 import io.lettuce.core.Limit;
 import io.lettuce.core.Range;
+import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.SetArgs;
@@ -24,7 +25,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -94,18 +94,10 @@ public final class SharedAnswers implements AutoCloseable {
     this.maxBytes = maxBytes;
     this.clock = clock;
     this.lastPurge = Math.max(0, clock.instant().minus(ttl).toEpochMilli()) + "-0";
-    writer = new ThreadPoolExecutor(1, 1, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WRITES_WAITING), daemon("dromedary-shared-answers"));
+    writer = new ThreadPoolExecutor(1, 1, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WRITES_WAITING), Aside.threads("dromedary-shared-answers"));
     writer.allowCoreThreadTimeOut(true);
-    watch = Executors.newSingleThreadScheduledExecutor(daemon("dromedary-shared-purges"));
+    watch = Executors.newSingleThreadScheduledExecutor(Aside.threads("dromedary-shared-purges"));
     watch.scheduleWithFixedDelay(this::catchUp, 0, 1, TimeUnit.SECONDS);
-  }
-
-  private static ThreadFactory daemon(String name) {
-    return task -> {
-      Thread thread = new Thread(task, name);
-      thread.setDaemon(true);
-      return thread;
-    };
   }
 
   /** The answer that some node was given, now in this node's memory too; null when there is none or Redis does not tell in time. */
@@ -122,6 +114,11 @@ public final class SharedAnswers implements AutoCloseable {
 
   /** The same by names. */
   public @Nullable CachedAnswer look(String project, String key) {
+    if (redis.rests()) {
+      // it is the watch that finds it back: no request waits for that
+      away.increment();
+      return null;
+    }
     byte[] bytes;
     try {
       // A range, so that not even a huge value that somebody put there is read whole.
@@ -212,8 +209,33 @@ public final class SharedAnswers implements AutoCloseable {
     put(fields, "model", purge.model());
     put(fields, "key", purge.key());
     put(fields, "older", purge.olderThan() == null ? null : Long.toString(purge.olderThan().toMillis()));
-    redis.call(commands -> commands.xadd(PURGES, XAddArgs.Builder.maxlen(PURGES_KEPT).approximateTrimming(), fields));
+    try {
+      tell(fields);
+    } catch (RedisCommandExecutionException refused) {
+      if (!mended(PURGES, "stream")) {
+        // it is full: what goes makes room
+        int deleted = delete(record);
+        tell(fields);
+        return deleted;
+      }
+      tell(fields);
+    }
     return delete(record);
+  }
+
+  /** Deletes what somebody put in our place; false when it is of the right kind. */
+  private boolean mended(String name, String type) {
+    String is = redis.patiently(commands -> commands.type(name));
+    if (is.equals(type) || is.equals("none")) {
+      return false;
+    }
+    garbage.increment();
+    redis.patiently(commands -> commands.unlink(name));
+    return true;
+  }
+
+  private void tell(Map<String, byte[]> purge) {
+    redis.patiently(commands -> commands.xadd(PURGES, XAddArgs.Builder.maxlen(PURGES_KEPT).approximateTrimming(), purge));
   }
 
   private static void put(Map<String, byte[]> fields, String name, @Nullable String value) {
@@ -236,15 +258,15 @@ public final class SharedAnswers implements AutoCloseable {
     ScanCursor cursor = ScanCursor.INITIAL;
     do {
       ScanCursor from = cursor;
-      KeyScanCursor<String> page = redis.call(commands -> commands.scan(from, ScanArgs.Builder.matches(pattern).limit(500)));
+      KeyScanCursor<String> page = redis.patiently(commands -> commands.scan(from, ScanArgs.Builder.matches(pattern).limit(500)));
       List<String> goes = new ArrayList<>();
       for (String name : page.getKeys()) {
-        if (!mustLook || matches(redis.call(commands -> commands.getrange(name, 0, AnswerLayout.HEAD)), record)) {
+        if (!mustLook || matches(name, record)) {
           goes.add(name);
         }
       }
       if (!goes.isEmpty()) {
-        deleted += (int) (long) redis.call(commands -> commands.unlink(goes.toArray(String[]::new)));
+        deleted += (int) (long) redis.patiently(commands -> commands.unlink(goes.toArray(String[]::new)));
       }
       cursor = page;
       if (System.nanoTime() > end) {
@@ -255,8 +277,13 @@ public final class SharedAnswers implements AutoCloseable {
   }
 
   /** What is not like ours goes with any purge. */
-  private static boolean matches(byte[] bytes, Purged record) {
-    AnswerLayout.Head head = AnswerLayout.head(bytes);
+  private boolean matches(String name, Purged record) {
+    AnswerLayout.Head head;
+    try {
+      head = AnswerLayout.head(redis.patiently(commands -> commands.getrange(name, 0, AnswerLayout.HEAD)));
+    } catch (RedisCommandExecutionException ofAnotherKind) {
+      return true;
+    }
     AnswerCache.Purge purge = record.purge();
     return head == null || (purge.model() == null || purge.model().equals(head.model())) && (purge.olderThan() == null || head.storedAt().isBefore(record.at().minus(purge.olderThan())));
   }
@@ -295,8 +322,19 @@ public final class SharedAnswers implements AutoCloseable {
           }
         }
       }
+    } catch (RedisCommandExecutionException refused) {
+      mended();
     } catch (RuntimeException notNow) {
       LOG.debug("Redis does not answer", notNow);
+    }
+  }
+
+  private boolean mended() {
+    try {
+      return mended(PURGES, "stream") | mended(HITS, "hash");
+    } catch (RuntimeException notNow) {
+      LOG.debug("Redis refuses what is told to it", notNow);
+      return false;
     }
   }
 
@@ -343,6 +381,8 @@ public final class SharedAnswers implements AutoCloseable {
       Map<String, Long> read = new TreeMap<>();
       redis.call(commands -> commands.hgetall(HITS)).forEach((project, count) -> read.put(project, Long.parseLong(new String(count, StandardCharsets.UTF_8))));
       all = read;
+    } catch (RedisCommandExecutionException | NumberFormatException notOurs) {
+      all = mended() ? Map.of() : null;
     } catch (RuntimeException notNow) {
       LOG.debug("Redis does not answer", notNow);
     }
@@ -352,12 +392,6 @@ public final class SharedAnswers implements AutoCloseable {
   @Override
   public void close() {
     watch.shutdownNow();
-    writer.shutdown();
-    try {
-      writer.awaitTermination(1, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    writer.shutdownNow();
+    Aside.end(writer, Duration.ofSeconds(1));
   }
 }

@@ -60,11 +60,7 @@ public final class SharedMeanings implements AutoCloseable {
   private final SemanticStore store;
   private final Settings settings;
   private final Clock clock;
-  private final ScheduledExecutorService writer = Executors.newSingleThreadScheduledExecutor(task -> {
-    Thread thread = new Thread(task, "dromedary-semantic-store");
-    thread.setDaemon(true);
-    return thread;
-  });
+  private final ScheduledExecutorService writer = Executors.newSingleThreadScheduledExecutor(Aside.threads("dromedary-semantic-store"));
   private final AtomicLong waiting = new AtomicLong();
   private final AtomicLong bytesWaiting = new AtomicLong();
   private final ConcurrentLinkedQueue<Purged> untold = new ConcurrentLinkedQueue<>();
@@ -301,12 +297,6 @@ public final class SharedMeanings implements AutoCloseable {
 
   @Override
   public void close() {
-    writer.shutdown();
-    try {
-      writer.awaitTermination(1, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    writer.shutdownNow();
+    Aside.end(writer, Duration.ofSeconds(1));
   }
 }

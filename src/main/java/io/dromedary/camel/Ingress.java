@@ -47,7 +47,7 @@ public final class Ingress implements Processor {
       "strategy", "complexity", "tier", "topic", "occasion", "trimmed",
       "candidates", "candidate", "provider", "attempt", "answer", "failure",
       "cascade", "question", "judge", "judging", "verdict",
-      "bill", "event", "eventsWait", "relaySleeps");
+      "bill", "event", "eventsWait", "relaySleeps", "shadow", "shadowing", "shadowFailure");
 
   private final HttpEntry http;
   private final RequestIds ids;

@@ -76,7 +76,7 @@ public record CascadePolicy(Map<String, Accept> accepts) {
     ConfigNode logprob = node.get("min-logprob");
     return new Accept(node.get("refusal").flag(true), node.get("truncated").flag(true), node.get("response-format").flag(true), jsonSchema(node.get("json-schema"), files), xsd(node.get("xsd"), files),
         logprob.present() ? logprob.number(-100, 0) : null, judge.present() ? judge.get("model").text() : "", score.present() ? score.decimal(BigDecimal.ONE).doubleValue() : 0.7,
-        Duration.ofMillis(judge.get("timeout-ms").count(10_000, 120_000)), check.present() ? check.text() : "");
+        Duration.ofMillis(judge.get("timeout-ms").count(10_000, 1, 120_000)), check.present() ? check.text() : "");
   }
 
   private static @Nullable JsonSchema jsonSchema(ConfigNode path, Files files) {

@@ -28,7 +28,9 @@ public final class Attempt {
     /** To answer the caller. */
     ANSWER,
     /** To judge: how hard a request is, or whether an answer will do. */
-    JUDGE
+    JUDGE,
+    /** To see how another model would have answered; nobody waits for it. */
+    SHADOW
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.dromedary.catalog;
 
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -51,7 +52,8 @@ public final class ConfigNode {
       return new ConfigNode(file, "", root);
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
-      throw new ConfigError(file + ": not valid YAML" + (at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr()) + ": " + firstLine(e.getOriginalMessage()), e);
+      String key = e.getProcessor() instanceof JsonParser parser ? parser.getParsingContext().pathAsPointer().toString().replaceFirst("^/", "").replace('/', '.') : "";
+      throw new ConfigError(file + ": not valid YAML" + (at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr()) + (key.isEmpty() ? "" : ", " + key) + ": " + firstLine(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw new ConfigError(file + ": cannot be read: " + e.getMessage(), e);
     }
@@ -141,11 +143,15 @@ public final class ConfigNode {
   }
 
   public long count(long absent, long max) {
+    return count(absent, 0, max);
+  }
+
+  public long count(long absent, long min, long max) {
     if (!present()) {
       return absent;
     }
-    if (!node.isIntegralNumber() || !node.canConvertToLong() || node.longValue() < 0 || node.longValue() > max) {
-      throw error("must be a whole number from 0 to " + max);
+    if (!node.isIntegralNumber() || !node.canConvertToLong() || node.longValue() < min || node.longValue() > max) {
+      throw error("must be a whole number from " + min + " to " + max);
     }
     return node.longValue();
   }

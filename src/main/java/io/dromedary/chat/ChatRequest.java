@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -74,10 +75,13 @@ public record ChatRequest(String id, ObjectNode json, Map<String, String> hints,
     return preferences.isObject() ? preferences : MissingNode.getInstance();
   }
 
+  /** The same, routed by another model's name: what the client named is remembered. */
   public ChatRequest withModel(String model) {
     ObjectNode copy = json.deepCopy();
     copy.put("model", model);
-    return new ChatRequest(id, copy, hints, receivedAt, deadline, callerGone, policy, call);
+    Map<String, String> told = new HashMap<>(hints);
+    told.put(REQUESTED_MODEL, requestedModel());
+    return new ChatRequest(id, copy, Map.copyOf(told), receivedAt, deadline, callerGone, policy, call);
   }
 
   /** The same request under its caller's policy. */

@@ -16,6 +16,8 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
   int LONGEST_USER = 128;
   /** A request's own tags, with its caller's; what is more is left out. */
   int MOST_TAGS = 20;
+  /** A hint of ours, which no client can give: the model that was named before another took its place. */
+  String REQUESTED_MODEL = "dromedary.requested-model";
   /** Names a request's own tags, separated by commas. */
   String TAGS_HEADER = "x-dromedary-tags";
 
@@ -46,6 +48,12 @@ public sealed interface ModelRequest permits ChatRequest, EmbeddingRequest {
 
   /** The model that the client names. */
   String model();
+
+  /** The model that the client named, whatever became of it since. */
+  default String requestedModel() {
+    String first = hint(REQUESTED_MODEL);
+    return first == null ? asked().path("model").asText(model()) : first;
+  }
 
   boolean stream();
 

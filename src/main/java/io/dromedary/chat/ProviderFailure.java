@@ -62,6 +62,7 @@ public final class ProviderFailure extends RuntimeException {
   private final @Nullable String code;
   private final @Nullable String param;
   private final @Nullable Duration retryAfter;
+  private final boolean aside;
 
   /**
    * @param provider the provider's id
@@ -71,7 +72,12 @@ public final class ProviderFailure extends RuntimeException {
    * @param retryAfter when the provider wants to be asked again
    */
   public ProviderFailure(Kind kind, String provider, int providerStatus, String message, @Nullable String code, @Nullable String param, @Nullable Duration retryAfter, @Nullable Throwable cause) {
+    this(kind, provider, providerStatus, message, code, param, retryAfter, cause, false);
+  }
+
+  private ProviderFailure(Kind kind, String provider, int providerStatus, String message, @Nullable String code, @Nullable String param, @Nullable Duration retryAfter, @Nullable Throwable cause, boolean aside) {
     super(message, cause, false, false);
+    this.aside = aside;
     this.kind = kind;
     this.provider = provider;
     this.providerStatus = providerStatus;
@@ -88,8 +94,18 @@ public final class ProviderFailure extends RuntimeException {
     return new ProviderFailure(kind, provider, 0, message, null, null, null, cause);
   }
 
+  /** The same, of a call that no caller waits for: it closes no account to those who do. */
+  public ProviderFailure aside() {
+    return new ProviderFailure(kind, provider, providerStatus, String.valueOf(getMessage()), code, param, retryAfter, getCause(), true);
+  }
+
   public Kind kind() {
     return kind;
+  }
+
+  /** Does the circuit breaker count it? */
+  public boolean countsAgainstProvider() {
+    return !aside && kind.countsAgainstProvider();
   }
 
   public String provider() {

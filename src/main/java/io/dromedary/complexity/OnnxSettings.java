@@ -67,7 +67,7 @@ public final class OnnxSettings {
     byte[] model = bytes(bert.get("model"), files);
     byte[] tokenizer = bytes(bert.get("tokenizer"), files);
     int label = (int) bert.get("label").count(1, 10_000);
-    int maxTokens = (int) Math.max(1, bert.get("max-tokens").count(512, 8_192));
+    int maxTokens = (int) bert.get("max-tokens").count(512, 1, 8_192);
     Key key = new Key(bert.get("model").text(), bert.get("tokenizer").text(), label, maxTokens, java.util.Arrays.hashCode(model), java.util.Arrays.hashCode(tokenizer));
     ComplexityScorer loaded = LOADED.get(key);
     if (loaded != null) {

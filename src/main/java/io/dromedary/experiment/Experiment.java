@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.catalog.ConfigError;
 import io.dromedary.catalog.ConfigNode;
 import io.dromedary.chat.Json;
+import io.dromedary.chat.StableHash;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashSet;

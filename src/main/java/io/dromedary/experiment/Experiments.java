@@ -119,6 +119,9 @@ public final class Experiments {
     if (arm.scorer() != null) {
       hints.put(SCORER, arm.scorer());
     }
+    if (arm.model() != null) {
+      hints.put(ModelRequest.REQUESTED_MODEL, request.requestedModel());
+    }
     ObjectNode json = request.json();
     if (arm.model() != null || arm.weights() != null || arm.strategy() != null) {
       json = Json.object();
@@ -140,7 +143,7 @@ public final class Experiments {
         json.set("routing", routing);
       }
     }
-    return new ChatRequest(request.id(), json, Map.copyOf(hints), request.receivedAt(), request.deadline(), request.callerGone(), request.policy());
+    return new ChatRequest(request.id(), json, Map.copyOf(hints), request.receivedAt(), request.deadline(), request.callerGone(), request.policy(), request.call());
   }
 
   /** Says on a decision's page which arm it was made in. */
@@ -302,7 +305,7 @@ public final class Experiments {
         while (row.next()) {
           long requests = row.getLong(2);
           sums.put(row.getString(1), new Sums(requests, row.getLong(3), row.getLong(4), Interval.mean(row.getDouble(5) / 1e9, row.getDouble(6) / 1e9, requests),
-              Interval.mean(row.getDouble(7) / 1e3, row.getDouble(8) / 1e3, requests), Interval.mean(row.getDouble(10), row.getDouble(11), row.getLong(9)), row.getLong(9)));
+              Interval.mean(row.getDouble(7) / 1e3, row.getDouble(8) / 1e3, requests), Interval.mean(row.getDouble(10), row.getDouble(11), row.getLong(9)).within(0, 1), row.getLong(9)));
         }
       }
       return sums;

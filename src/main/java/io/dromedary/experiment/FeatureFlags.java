@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.chat.Inbound;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Problem;
+import io.dromedary.chat.StableHash;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -70,7 +70,7 @@ public final class Learning {
     return Math.round(value * 10_000) / 10_000.0;
   }
 
-  /** {@code POST /admin/learning/reset} with {@code {}} for all or {@code {"model"}}; {@code DELETE /admin/learning} is all. @throws Problem 400 for anything else */
+  /** {@code POST /admin/learning/reset} with {@code {}} for all or {@code {"model"}}; {@code DELETE /admin/learning} is all. @throws Problem 404 for a model that nobody knows, 400 for anything else */
   public ObjectNode reset(Inbound in) {
     String model = "";
     if (in.body().length > 0) {
@@ -85,6 +85,9 @@ public final class Learning {
         throw Problem.badField("model", "`model` must be the id of a model, such as openai/gpt-4o");
       }
       model = named.asText("");
+      if (!model.isEmpty() && catalogue.get().find(model).isEmpty() && !quality.known().containsKey(model) && !latency.known().containsKey(model)) {
+        throw Problem.notFound("there is no model `" + Problem.clip(model) + "` in the catalogue, and nothing was learned of one");
+      }
     }
     store.forget(model);
     return Json.object().put("object", "learning.reset").put("model", model.isEmpty() ? "all" : model);

@@ -103,10 +103,13 @@ public final class LimitRules {
   }
 
   private static LimitRules read(JsonNode limits, boolean ofKey, Predicate<String> knownModel, BiConsumer<String, String> faults) {
+    if (ofKey && !limits.isMissingNode() && !limits.isNull() && !limits.isObject()) {
+      faults.accept("", "must be a map such as {windows: [{per: minute, requests: 600}]}");
+    }
     Set<String> known = ofKey ? Set.of("windows") : KEYS;
     limits.fieldNames().forEachRemaining(name -> {
       if (!known.contains(name)) {
-        faults.accept("." + name, "is unknown; allowed: " + String.join(", ", known));
+        faults.accept("." + Problem.clip(name), "is unknown; allowed: " + String.join(", ", known));
       }
     });
     JsonNode priority = limits.path("priority");
@@ -170,7 +173,7 @@ public final class LimitRules {
       int before = faulty;
       window.fieldNames().forEachRemaining(name -> {
         if (!FIELDS.contains(name)) {
-          fault(path + "." + name, window.get(name), "is unknown; allowed: " + String.join(", ", FIELDS));
+          fault(path + "." + Problem.clip(name), window.get(name), "is unknown; allowed: " + String.join(", ", FIELDS));
         }
       });
       Scope scope = scope(path, window.path("for"), window.has("models"));

@@ -46,6 +46,7 @@ public final class RateLimits implements AutoCloseable {
   private record Cached(long version, LimitRules rules) {}
 
   private static final Duration SOON = Duration.ofSeconds(1);
+  private static final double SPARE = 0.5;
   private static final int MOST_CACHED = 10_000;
 
   private final LimitSource source;
@@ -107,6 +108,15 @@ public final class RateLimits implements AutoCloseable {
    * @throws Problem 429 {@code rate_limit_exceeded} when a window is used up; nothing is taken then
    */
   public @Nullable Taken take(ModelRequest request, Caller caller) {
+    return take(request, caller, 1);
+  }
+
+  /** The same for a request that nobody waits for: half of every window is left to those that somebody does, its model's and its account's too. */
+  public @Nullable Taken spare(ModelRequest request, Caller caller) {
+    return take(request, caller, SPARE);
+  }
+
+  private @Nullable Taken take(ModelRequest request, Caller caller, double part) {
     LimitRules mine = rules(caller);
     if (mine.isEmpty() && accounts.isEmpty()) {
       return null;
@@ -114,16 +124,16 @@ public final class RateLimits implements AutoCloseable {
     OptionalLong output = output(request);
     long estimate = input(request) + output.orElse(outputEstimate);
     String lane = lane(caller);
-    List<Claim> claims = claims(mine, caller, user(mine, request, caller), estimate, output.isPresent());
+    List<Claim> claims = claims(mine, caller, user(mine, request, caller), estimate, output.isPresent(), part);
     if (claims.isEmpty()) {
-      return new Taken(lane, List.of(), mine, estimate, output.isPresent());
+      return new Taken(lane, List.of(), mine, estimate, output.isPresent(), part);
     }
     Verdict verdict = books.take(lane, claims);
     Level denied = verdict.denied();
     if (denied != null) {
       throw refused(denied, verdict.levels(), caller);
     }
-    return new Taken(lane, verdict.levels(), mine, estimate, output.isPresent());
+    return new Taken(lane, verdict.levels(), mine, estimate, output.isPresent(), part);
   }
 
   /** Why {@link #take} would refuse a request as things stand, null if it would not; nothing is taken or counted. */
@@ -138,7 +148,7 @@ public final class RateLimits implements AutoCloseable {
       return null;
     }
     OptionalLong output = output(request);
-    Verdict verdict = Verdict.of(books.look(lane(caller), claims(mine, caller, user(mine, request, caller), input(request) + output.orElse(outputEstimate), output.isPresent())));
+    Verdict verdict = Verdict.of(books.look(lane(caller), claims(mine, caller, user(mine, request, caller), input(request) + output.orElse(outputEstimate), output.isPresent(), 1)));
     return verdict.denied() == null ? null : refusal(verdict.denied(), caller);
   }
 
@@ -150,9 +160,9 @@ public final class RateLimits implements AutoCloseable {
       return null;
     }
     OptionalLong output = output(request);
-    Taken wanted = new Taken(lane(caller), List.of(), mine, input(request) + output.orElse(outputEstimate), output.isPresent());
+    Taken wanted = new Taken(lane(caller), List.of(), mine, input(request) + output.orElse(outputEstimate), output.isPresent(), 1);
     List<Claim> claims = new ArrayList<>(2);
-    add(claims, "account", Scope.ACCOUNT, account.of(Scope.ACCOUNT), wanted.estimate, wanted.promised, 1);
+    add(claims, "account", Scope.ACCOUNT, account.of(Scope.ACCOUNT), wanted.estimate, wanted.promised, wanted.part);
     byModel(claims, account, model.id(), wanted);
     Level denied = claims.isEmpty() ? null : Verdict.of(books.look("account:" + model.provider(), claims)).denied();
     if (denied == null) {
@@ -179,7 +189,7 @@ public final class RateLimits implements AutoCloseable {
     }
     String accountLane = "account:" + candidate.provider();
     List<Claim> wanted = new ArrayList<>(2);
-    add(wanted, "account", Scope.ACCOUNT, account.of(Scope.ACCOUNT), taken.estimate, taken.promised, 1);
+    add(wanted, "account", Scope.ACCOUNT, account.of(Scope.ACCOUNT), taken.estimate, taken.promised, taken.part);
     byModel(wanted, account, candidate.model().id(), taken);
     List<Level> granted = grant(accountLane, wanted, candidate);
     List<Claim> models = new ArrayList<>(2);
@@ -195,7 +205,7 @@ public final class RateLimits implements AutoCloseable {
   private static void byModel(List<Claim> claims, LimitRules rules, String model, Taken taken) {
     for (LimitRules.ModelGauge each : rules.byModel()) {
       if (each.counts(model)) {
-        add(claims, "model:" + model, Scope.MODEL, List.of(each.gauge()), taken.estimate, taken.promised, 1);
+        add(claims, "model:" + model, Scope.MODEL, List.of(each.gauge()), taken.estimate, taken.promised, taken.part);
       }
     }
   }
@@ -278,7 +288,7 @@ public final class RateLimits implements AutoCloseable {
   public ArrayNode page(Caller caller) {
     LimitRules mine = rules(caller);
     ArrayNode list = Json.object().putArray("windows");
-    List<Claim> claims = claims(mine, caller, caller.user().isEmpty() ? null : user(caller.user()), 1, false);
+    List<Claim> claims = claims(mine, caller, caller.user().isEmpty() ? null : user(caller.user()), 1, false, 1);
     for (LimitRules.ModelGauge each : mine.byModel()) {
       for (String model : each.models()) {
         add(claims, "model:" + model, Scope.MODEL, List.of(each.gauge()), 1, false, pace(caller));
@@ -300,9 +310,9 @@ public final class RateLimits implements AutoCloseable {
     return list;
   }
 
-  private List<Claim> claims(LimitRules mine, Caller caller, @Nullable String user, long tokens, boolean promised) {
+  private List<Claim> claims(LimitRules mine, Caller caller, @Nullable String user, long tokens, boolean promised, double part) {
     List<Claim> claims = new ArrayList<>(4);
-    double share = mine.isEmpty() ? 1 : pace(caller);
+    double share = mine.isEmpty() ? 1 : part * pace(caller);
     add(claims, "project", Scope.PROJECT, mine.of(Scope.PROJECT), tokens, promised, share);
     add(claims, "key:" + caller.keyId(), Scope.KEY, mine.of(Scope.KEY), tokens, promised, share);
     if (user != null) {

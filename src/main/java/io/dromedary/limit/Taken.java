@@ -19,19 +19,22 @@ public final class Taken {
   final LimitRules rules;
   final long estimate;
   final boolean promised;
+  final double part;
   final List<Attempted> attempts = Collections.synchronizedList(new ArrayList<>(1));
   final AtomicBoolean settled = new AtomicBoolean();
 
   /**
    * @param estimate tokens, at the most
    * @param promised the caller set a limit to its output itself
+   * @param part of its model's and account's windows that it may fill
    */
-  Taken(String lane, List<Level> levels, LimitRules rules, long estimate, boolean promised) {
+  Taken(String lane, List<Level> levels, LimitRules rules, long estimate, boolean promised, double part) {
     this.lane = lane;
     this.levels = levels;
     this.rules = rules;
     this.estimate = estimate;
     this.promised = promised;
+    this.part = part;
   }
 
   /** {@code x-ratelimit-{limit,remaining,reset}-{requests,tokens}} of the tightest window of each; empty for a caller without limits. */

@@ -181,7 +181,7 @@ public final class ProviderAccounts implements AutoCloseable {
 
   void streamBroke(String provider, ProviderFailure failure) {
     failed(provider, failure);
-    if (failure.kind().countsAgainstProvider()) {
+    if (failure.countsAgainstProvider()) {
       breakers.streamBroke(provider, failure);
     }
   }

@@ -47,6 +47,8 @@ import org.jspecify.annotations.Nullable;
 public final class ProviderClient {
   /** The largest whole answer we take (S6). */
   static final int MAX_ANSWER_BYTES = 32 << 20;
+  /** By which a caller says how long it waits. */
+  static final String TIMEOUT_HINT = "x-dromedary-timeout-ms";
   private static final int MAX_ERROR_BYTES = 64 << 10;
 
   private String provider = "";
@@ -205,6 +207,8 @@ public final class ProviderClient {
     private final Attempt attempt;
     private final long started;
     private final long deadline;
+    /** The time is its caller's, and less than half of what the account is given: that it was short says nothing of the provider, which others ask too. */
+    private final boolean cutShort;
     private final Charge charge;
     /** The HTTP status, 0 before it came. */
     private int status;
@@ -216,6 +220,9 @@ public final class ProviderClient {
       this.attempt = attempt;
       this.started = started;
       this.deadline = deadline;
+      ProviderAccount account = accounts.account(provider);
+      Duration usual = request.stream() ? account.firstTokenTimeout() : account.answerTimeout();
+      this.cutShort = request.hint(TIMEOUT_HINT) != null && (deadline - started) * 2 < usual.toNanos();
       this.charge = charge;
       post = http.post(outgoing.path(), outgoing.body());
       post.setHeader("Accept", accepts);
@@ -267,14 +274,18 @@ public final class ProviderClient {
     private ProviderFailure ended(ProviderFailure failure) {
       ProviderFailure aborted = call.aborted();
       ProviderFailure told = aborted == null ? failure : named(aborted);
-      accounts.failed(provider, told);
-      if (told.kind() == Kind.BUSY || told.kind() == Kind.TIMEOUT) {
-        http.pace().overloaded();
+      // a judge's time is its judge's own, often a second: that it was short says nothing of the provider
+      boolean aside = attempt.purpose() == Attempt.Purpose.SHADOW || told.kind() == Kind.TIMEOUT && (cutShort || attempt.purpose() == Attempt.Purpose.JUDGE);
+      if (!aside) {
+        accounts.failed(provider, told);
+        if (told.kind() == Kind.BUSY || told.kind() == Kind.TIMEOUT) {
+          http.pace().overloaded();
+        }
       }
       // M6: a provider that took the request in and then failed charges its input; an error status or a refused connection charges nothing. An error told inside a 200 has a status of its own, which does not count here.
       Usage usage = charge.of(call.wasSent() && status < 400);
       attempt.ended(told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : Attempt.Status.FAILED, usage, told.kind().name().toLowerCase(Locale.ROOT), told.providerStatus(), null, since(started));
-      return told;
+      return aside ? told.aside() : told;
     }
   }
 

@@ -61,7 +61,7 @@ final class ProviderStream implements ChatStream {
     this.project = project;
     this.started = started;
     // A caller who named a time meant all of it; otherwise an open stream may run on for ten minutes.
-    Duration total = request.hint("x-dromedary-timeout-ms") == null ? Duration.ofMinutes(10) : request.remaining(Instant.now());
+    Duration total = request.hint(ProviderClient.TIMEOUT_HINT) == null ? Duration.ofMinutes(10) : request.remaining(Instant.now());
     this.totalDeadline = started + total.toNanos();
   }
 
@@ -165,7 +165,7 @@ final class ProviderStream implements ChatStream {
       Attempt.Status status = told.kind() == Kind.CANCELLED ? Attempt.Status.CANCELLED : opened ? Attempt.Status.CUT : Attempt.Status.FAILED;
       attempt.ended(status, usage(), told.kind().name().toLowerCase(Locale.ROOT), response.getCode(), firstToken, ProviderClient.since(started));
       if (opened) {
-        accounts.streamBroke(account.id(), told);
+        accounts.streamBroke(account.id(), told.kind() == Kind.TIMEOUT && System.nanoTime() - totalDeadline >= 0 ? told.aside() : told);
       }
       close();
     }

@@ -152,10 +152,8 @@ public final class CandidateRanking {
   public boolean check(ChatRequest request) {
     RoutingOptions options = RoutingOptions.of(request, policy.get());
     baseline(request);
-    if (options.kind() == RoutingOptions.Kind.THRESHOLD) {
-      pair(options.strong(), "routing.strong");
-      pair(options.weak(), "routing.weak");
-    }
+    pair(options.strong(), "routing.strong");
+    pair(options.weak(), "routing.weak");
     return options.dryRun();
   }
 
@@ -281,21 +279,49 @@ public final class CandidateRanking {
    * @return null if it may not, or takes no part
    */
   public @Nullable Candidates judge(ChatRequest request, String model, @Nullable Candidates candidates, Occasion occasion) {
-    Ranking ranking = new Ranking(request, candidates == null ? null : candidates.decision().complexity(), occasion);
-    Model judge = catalogue.get().find(model).orElse(null);
+    Candidate judge = aside(request, model, candidates == null ? null : candidates.decision().complexity(), occasion, Constraint.FOR_JUDGES, "judges");
     if (judge == null) {
       return null;
     }
-    Entry entry = ranking.entry(judge, "judges");
+    Candidates base = candidates == null ? new Candidates(List.of(), new Decision(request.model(), RoutingPolicy.CAUSAL, null, "judged by " + model, List.of(), occasion.topic(), Map.of())) : candidates;
+    return base.round(List.of(judge), Attempt.Purpose.JUDGE);
+  }
+
+  /**
+   * The model that shadows a request, as a request of its own, under all that the request demands of those who read it.
+   *
+   * @param model its id
+   * @param candidates of the request that has been answered
+   * @throws Problem 422 if it may not be asked, 503 if its provider takes no part or rests: shadows wear nobody out
+   */
+  public Candidates shadow(ChatRequest request, String model, Candidates candidates, Occasion occasion) {
+    Complexity complexity = candidates.decision().complexity();
+    Candidate shadow = aside(request, model, complexity, occasion, Constraint.FOR_SHADOWS, "shadows");
+    if (shadow == null) {
+      throw Problem.noEligibleModel("`" + model + "` may not see this request");
+    }
+    if (!states.available(shadow.provider())) {
+      throw new Problem(503, "service_unavailable_error", "provider " + shadow.provider() + " is failing").code("provider_unavailable");
+    }
+    Decision decision = new Decision(candidates.decision().requestedModel(), "shadow", complexity, "shadows " + request.id(), List.of(), occasion.topic(), Map.of());
+    return new Candidates(List.of(), decision).round(List.of(shadow), Attempt.Purpose.SHADOW);
+  }
+
+  /** A model that is asked beside the one that answers; null if a constraint rules it out. */
+  private @Nullable Candidate aside(ChatRequest request, String model, @Nullable Complexity complexity, Occasion occasion, List<Constraint> constraints, String what) {
+    Ranking ranking = new Ranking(request, complexity, occasion);
+    Model asked = catalogue.get().find(model).orElse(null);
+    if (asked == null) {
+      return null;
+    }
+    Entry entry = ranking.entry(asked, what);
     Constraint.Check check = new Constraint.Check(ranking.options, ranking.needs, states, request.policy(), false, request);
-    for (Constraint constraint : Constraint.FOR_JUDGES) {
-      if (!constraint.met(entry.model(), entry.price(), entry.cost(), entry.latencyMs(), entry.model().quality(), check)) {
+    for (Constraint constraint : constraints) {
+      if (!constraint.met(asked, entry.price(), entry.cost(), entry.latencyMs(), asked.quality(), check)) {
         return null;
       }
     }
-    List<Candidate> one = List.of(new Candidate(judge, entry.cost(), entry.quality(), Duration.ofMillis(entry.latencyMs()), "judges"));
-    Candidates base = candidates == null ? new Candidates(List.of(), new Decision(request.model(), RoutingPolicy.CAUSAL, null, "judged by " + model, List.of(), occasion.topic(), Map.of())) : candidates;
-    return base.round(one, Attempt.Purpose.JUDGE);
+    return entry.candidate(what);
   }
 
   /**
@@ -360,7 +386,7 @@ public final class CandidateRanking {
     for (Decision.Dropped drop : decision.dropped()) {
       dropped.addObject().put("model", drop.model()).put("why", drop.why());
     }
-    estimate(json.putObject("estimate"), request, candidates);
+    estimate(json.putObject("estimate"), request, candidates, candidates.ranked().isEmpty() ? null : candidates.ranked().get(0).model());
     Model baseline = baseline(request);
     if (baseline == null) {
       json.putNull("baseline");
@@ -372,17 +398,13 @@ public final class CandidateRanking {
     return json;
   }
 
-  /** What the first candidate is expected to use and to cost, and the most it can. */
-  private void estimate(ObjectNode json, ChatRequest request, Candidates candidates) {
+  /** What a model is expected to use and to cost, and the most it can. @param model that would be asked, null when nobody would be */
+  public void estimate(ObjectNode json, ChatRequest request, Candidates candidates, @Nullable Model model) {
     Ranking ranking = new Ranking(request, candidates.decision().complexity(), Occasion.NONE);
     String task = candidates.decision().topic().task();
     long output = Math.min(ranking.needs.maxOutputTokens() > 0 ? ranking.needs.maxOutputTokens() : Long.MAX_VALUE, lengths.of(task)) * ranking.needs.choices();
-    json.put("input_tokens", ranking.needs.inputTokens()).put("output_tokens", output).put("output_tokens_from", lengths.seen(task) == 0 ? "prior" : lengths.seen(task) + " answers seen");
-    if (candidates.ranked().isEmpty()) {
-      return;
-    }
-    Model model = candidates.ranked().get(0).model();
-    Price price = tariff.marginal(model, model.price(request.receivedAt()));
+    json.put("model", model == null ? null : model.id()).put("input_tokens", ranking.needs.inputTokens()).put("output_tokens", output).put("output_tokens_from", lengths.seen(task) == 0 ? "prior" : lengths.seen(task) + " answers seen");
+    Price price = model == null ? null : tariff.marginal(model, model.price(request.receivedAt()));
     if (price == null) {
       json.putNull("cost_usd").putNull("at_most_usd");
       return;
@@ -405,7 +427,6 @@ public final class CandidateRanking {
     json.put("tier", decision.tier().isEmpty() ? null : decision.tier());
     json.put("score", complexity == null ? null : complexity.score());
     json.put("strategy", decision.strategy()).put("reason", decision.reason());
-    estimate(json.putObject("estimate"), request, candidates);
     JsonNode budgetGiven = request.json().path(Suggestions.BUDGET);
     BigDecimal budget = budgetGiven.isNumber() ? budgetGiven.decimalValue() : null;
     long calls = request.json().path(Suggestions.CALLS).asLong(0);
@@ -428,6 +449,7 @@ public final class CandidateRanking {
       entry.put("reason", each.entry().quality() >= enough ? "good enough for " + ranking.tier + ", by cost" : "below the quality " + enough + " that " + ranking.tier + " wants, by quality");
     }
     json.put("model", suggested.isEmpty() ? null : suggested.get(0).entry().model().id());
+    estimate(json.putObject("estimate"), request, candidates, suggested.isEmpty() ? null : suggested.get(0).entry().model());
     if (budget != null && !suggested.isEmpty()) {
       split(json.putArray("split"), suggested, budget, calls);
       if (calls > 0) {
@@ -541,8 +563,15 @@ public final class CandidateRanking {
     /** What else there is to tell. */
     final Map<String, Object> more = new LinkedHashMap<>(4);
 
+    /** As the client named it. */
+    final String requested;
+
     Ranking(ChatRequest request, @Nullable Complexity complexity, Occasion occasion) {
       this.request = request;
+      this.requested = request.requestedModel();
+      if (!requested.equals(request.model())) {
+        more.put("routed_as", request.model());
+      }
       this.complexity = complexity;
       this.occasion = occasion;
       this.tier = complexity == null ? Tier.MEDIUM : complexity.tier();
@@ -833,7 +862,7 @@ public final class CandidateRanking {
         }
       }
       more.put("cascade_name", options.cascade().isEmpty() ? Choosing.DEFAULT_CASCADE : options.cascade());
-      return new Candidates(ranked, new Decision(request.model(), "cascade", complexity, reason + "; cheap first", dropped(), occasion.topic(), more));
+      return new Candidates(ranked, new Decision(requested, "cascade", complexity, reason + "; cheap first", dropped(), occasion.topic(), more));
     }
 
     /** No rung by what it costs and is worth; one that the request names is asked all the same, after the others. */
@@ -1122,7 +1151,7 @@ public final class CandidateRanking {
       if (more.get("session") instanceof Map<?, ?> told && Boolean.TRUE.equals(told.get("kept")) && ranked.get(0).reason().equals("kept for its conversation")) {
         said = said + "; session stays with " + ranked.get(0).model().id();
       }
-      return new Candidates(ranked, new Decision(request.model(), strategy, complexity, said, dropped(), occasion.topic(), more));
+      return new Candidates(ranked, new Decision(requested, strategy, complexity, said, dropped(), occasion.topic(), more));
     }
 
     private static int compareCost(@Nullable Usd a, @Nullable Usd b) {

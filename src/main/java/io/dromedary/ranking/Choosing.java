@@ -24,7 +24,7 @@ import java.util.TreeSet;
  * @param causalModel the model that scores for {@code router-causal-<threshold>}, "" for none
  */
 record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map<Tier, Profile> tiers, Map<String, Ladder> cascades, Set<String> tags, Keeping sessions, Trimming optimizer, String causalModel, Duration causalTimeout, boolean bert) {
-  static final List<String> KEYS = List.of("domains", "projects", "cascades", "tags", "sessions", "optimizer");
+  static final List<String> KEYS = List.of("domains", "projects", "cascades", "tags", "sessions", "optimizer", "shadows");
   static final String DEFAULT_CASCADE = "default";
   private static final List<String> DOMAIN_KEYS = List.of("enabled", "threshold", "terms", "weak-terms");
 
@@ -71,11 +71,7 @@ record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map
       for (ConfigNode model : entry.get("models").list()) {
         models.add(RoutingPolicy.chatModel(model, catalogue));
       }
-      long rungs = entry.get("max-rungs").count(3, 5);
-      if (rungs == 0) {
-        throw entry.get("max-rungs").error("must be a whole number from 1 to 5");
-      }
-      cascades.put(name, new Ladder(List.copyOf(models), (int) rungs));
+      cascades.put(name, new Ladder(List.copyOf(models), (int) entry.get("max-rungs").count(3, 1, 5)));
     });
     Map<String, Profile> domains = new LinkedHashMap<>();
     Topic.DOMAINS.forEach(name -> domains.put(name, Profile.NONE));
@@ -112,10 +108,10 @@ record Choosing(Map<String, Profile> domains, Map<String, Profile> projects, Map
       causal.onlyKeys(List.of("model", "timeout-ms"));
     }
     return new Choosing(domains, projects, tiers, cascades, new LinkedHashSet<>(tags),
-        new Keeping(sessions.get("enabled").flag(true), Duration.ofSeconds(sessions.get("ttl-seconds").count(600, 86_400)), sessions.get("upgrade-only").flag(true), (int) sessions.get("max").count(50_000, 1_000_000),
+        new Keeping(sessions.get("enabled").flag(true), Duration.ofSeconds(sessions.get("ttl-seconds").count(600, 1, 86_400)), sessions.get("upgrade-only").flag(true), (int) sessions.get("max").count(50_000, 1, 1_000_000),
             sessions.get("min-prefix-tokens").count(1_024, 1_000_000)),
-        new Trimming(optimizer.get("margin").present() ? optimizer.get("margin").number(1, 20) : 2, optimizer.get("min-tokens").count(64, 100_000), optimizer.get("temperature").flag(true)),
-        causal.get("model").present() ? RoutingPolicy.chatModel(causal.get("model"), catalogue) : "", Duration.ofMillis(causal.get("timeout-ms").count(5_000, 60_000)), routers.get("bert").present());
+        new Trimming(optimizer.get("margin").present() ? optimizer.get("margin").number(1, 20) : 2, optimizer.get("min-tokens").count(64, 1, 100_000), optimizer.get("temperature").flag(true)),
+        causal.present() ? RoutingPolicy.chatModel(causal.get("model"), catalogue) : "", Duration.ofMillis(causal.get("timeout-ms").count(5_000, 1, 60_000)), routers.get("bert").present());
   }
 
   /** What a project and a domain say, the domain first. */

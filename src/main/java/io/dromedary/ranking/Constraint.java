@@ -7,6 +7,7 @@ import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Policy;
 import io.dromedary.chat.Usd;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,8 @@ enum Constraint {
 
   /** What holds for a model that judges as well: it sees what the request says. */
   static final List<Constraint> FOR_JUDGES = List.of(PROVIDER_ACTIVE, CHAT, POLICY, PROVIDER_ONLY, PROVIDER_IGNORE, QUANTIZATIONS, DATA_COLLECTION, ZDR, TAGS, MAX_PRICE, MAX_RATE);
+  /** What holds for a model that shadows: all but what the caller wants of the answer it gets. */
+  static final List<Constraint> FOR_SHADOWS = Arrays.stream(values()).filter(each -> each != MIN_QUALITY && each != MAX_LATENCY).toList();
   /** Tags of models whose providers keep no prompt, and of those that collect none. */
   private static final Set<String> RETAIN_NOTHING = Set.of("zdr", "local");
   private static final Set<String> COLLECT_NOTHING = Set.of("no-data-collection", "zdr", "local");

@@ -1,5 +1,6 @@
 package io.dromedary.ranking;
 
+import io.dromedary.catalog.Attempt;
 import io.dromedary.catalog.Candidate;
 import io.dromedary.catalog.Candidates;
 import io.dromedary.chat.ModelRequest;
@@ -66,7 +67,7 @@ public final class FailoverPlan {
     if (failure.kind() != Kind.LIMITED) {
       failed.put(failure.provider(), failure.kind());
     }
-    if (!failure.kind().failover() || attempts >= rules.maxAttempts() || !request.deadline().isAfter(Instant.now())) {
+    if (candidates.purpose() == Attempt.Purpose.SHADOW || !failure.kind().failover() || attempts >= rules.maxAttempts() || !request.deadline().isAfter(Instant.now())) {
       return false;
     }
     Candidate asked = upcoming;

@@ -1,6 +1,7 @@
 package io.dromedary.ranking;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DecimalNode;
 import io.dromedary.catalog.Price;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Problem;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,6 +73,8 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
   private static final Map<String, String> PROVIDER_ALIASES = Map.of("google-ai-studio", "gemini", "google ai studio", "gemini", "amazon-bedrock", "bedrock", "amazon bedrock", "bedrock");
   private static final List<String> WEIGHT_KEYS = List.of("cost", "quality", "speed");
   private static final BigDecimal MOST = new BigDecimal("1000000000");
+  private static final Pattern DECIMAL = Pattern.compile("\\d{1,9}(\\.\\d{1,18})?");
+  private static final String DISTILLABLE = "distillable";
   private static final int MOST_NAMES = 20;
   private static final int LONGEST_NAME = 200;
 
@@ -120,6 +124,10 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
       if (!policy.choosing().tags().contains(tag)) {
         throw Problem.badField("routing.require_tags", "unknown tag `" + Problem.clip(tag) + "` in routing.require_tags; allowed are " + String.join(", ", policy.choosing().tags()));
       }
+    }
+
+    if (given(provider) && flag(provider, "provider", "enforce_distillable_text", false)) {
+      requireTags.add(DISTILLABLE);
     }
 
     Weights weights = weights(routing.path("weights"));
@@ -187,9 +195,13 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     if (given(collection) && !collection.asText().equals("allow") && !collection.asText().equals("deny")) {
       throw Problem.badField("provider.data_collection", "`provider.data_collection` must be allow or deny");
     }
+    // we know medians: one that is above any wanted percentile breaks it for certain
     JsonNode latency = provider.path("preferred_max_latency");
-    JsonNode seconds = latency.isObject() ? latency.path("p50") : latency;
-    long preferred = given(seconds) ? number(seconds, "provider.preferred_max_latency", MOST).movePointRight(3).longValue() : 0;
+    long preferred = 0;
+    for (JsonNode seconds : latency.isObject() ? latency : given(latency) ? List.of(latency) : List.<JsonNode>of()) {
+      long millis = given(seconds) ? number(seconds, "provider.preferred_max_latency", MOST).movePointRight(3).longValue() : 0;
+      preferred = preferred == 0 || millis > 0 && millis < preferred ? millis : preferred;
+    }
     return new Hosting(sortsEach, quantizations, flag(provider, "provider", "zdr", false), collection.asText().equals("deny"), preferred);
   }
 
@@ -338,11 +350,12 @@ record RoutingOptions(Kind kind, String routerKind, double threshold, List<Strin
     return value.setScale(9, RoundingMode.FLOOR).unscaledValue().longValueExact();
   }
 
+  /** Also as a text, as OpenRouter tells its own prices. */
   private static long rate(JsonNode node, String field) {
     if (!given(node)) {
       return -1;
     }
-    BigDecimal value = number(node, field, MOST);
+    BigDecimal value = number(field.startsWith("provider.") && node.isTextual() && DECIMAL.matcher(node.textValue()).matches() ? DecimalNode.valueOf(new BigDecimal(node.textValue())) : node, field, MOST);
     return Price.perMillion(value.setScale(9, RoundingMode.FLOOR));
   }
 

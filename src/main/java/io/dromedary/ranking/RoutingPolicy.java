@@ -66,10 +66,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
     if (!scorers.contains(scorer) && !(scorer.equals(BERT) && root.get("routers").get(BERT).present())) {
       throw root.get("scorer").error("allowed are " + String.join(", ", new TreeSet<>(scorers)) + (scorer.equals(BERT) ? "; bert needs routers.bert" : ""));
     }
-    long maxCandidates = root.get("max-candidates").count(6, 20);
-    if (maxCandidates == 0) {
-      throw root.get("max-candidates").error("must be a whole number from 1 to 20");
-    }
+    long maxCandidates = root.get("max-candidates").count(6, 1, 20);
     Set<String> named = new HashSet<>();
     Map<Tier, TierPolicy> tiers = new EnumMap<>(Tier.class);
     root.get("tiers").onlyKeys(Arrays.stream(Tier.values()).map(Tier::name).toList());
@@ -81,7 +78,7 @@ public record RoutingPolicy(String scorer, String baselineModel, String fallback
       }
       named.addAll(models);
       ConfigNode quality = entry.get("min-quality");
-      tiers.put(tier, new TierPolicy(List.copyOf(models), entry.get("default-max-output-tokens").count(512, 1_000_000), quality.present() ? quality.decimal(BigDecimal.ONE).doubleValue() : 0.5));
+      tiers.put(tier, new TierPolicy(List.copyOf(models), entry.get("default-max-output-tokens").count(512, 1, 1_000_000), quality.present() ? quality.decimal(BigDecimal.ONE).doubleValue() : 0.5));
     }
     Map<String, Weights> preferences = new LinkedHashMap<>();
     root.get("preferences").onlyKeys(PREFERENCES);

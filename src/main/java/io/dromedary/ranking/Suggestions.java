@@ -24,7 +24,7 @@ public final class Suggestions {
     }
     JsonNode calls = json.path(CALLS);
     if (!calls.isMissingNode() && !calls.isNull() && !(calls.isIntegralNumber() && calls.canConvertToInt() && calls.intValue() >= 1)) {
-      throw Problem.badField(CALLS, "`" + CALLS + "` must be a whole number from 1");
+      throw Problem.badField(CALLS, "`" + CALLS + "` must be a whole number from 1 to " + Integer.MAX_VALUE);
     }
     if (json.has("messages") || !json.has(TASK)) {
       return in;

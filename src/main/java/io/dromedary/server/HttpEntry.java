@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Makes an {@link Inbound} of a servlet request: body, path, query and the few headers that mean something here. Nothing is taken from forms. */
@@ -24,6 +25,7 @@ public final class HttpEntry {
   private static final Set<String> KEY_NAMES = Set.of("api_key", "api-key", "apikey", "x-api-key", "access_token", "token", "authorization", "auth", "bearer", "admin_token", "secret", "password");
   /** A value of the parameter {@code key} from this length on is a key, not the name of one. */
   private static final int KEY_CHARS = 24;
+  private static final Pattern KEY_IN_PATH = Pattern.compile("/d[ak]-[A-Za-z0-9_-]{20}");
 
   private final BodyReader bodies;
   private final UploadReader uploads;
@@ -48,7 +50,10 @@ public final class HttpEntry {
       }
     }
     Map<String, String> query = query(request.getQueryString());
-    refuseKeys(query);
+    if (holdsKey(query) || holdsKey(request.getRequestURI())) {
+      throw Problem.badRequest("a key must not stand in a URL, where logs and histories keep it; send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`, and replace one that was sent so").code("key_in_url")
+          .shouldRetry(false);
+    }
     byte[] body = new byte[0];
     if (isUpload(request) || isCancel(request)) {
       // an upload is read by who takes it, after its sender is known; cancelling has no body
@@ -84,15 +89,17 @@ public final class HttpEntry {
     return uploads.of(request);
   }
 
-  private static void refuseKeys(Map<String, String> query) {
-    for (Map.Entry<String, String> parameter : query.entrySet()) {
+  private static boolean holdsKey(Map<String, String> query) {
+    return query.entrySet().stream().anyMatch(parameter -> {
       String name = parameter.getKey().toLowerCase(Locale.ROOT);
       String value = parameter.getValue();
-      if (KEY_NAMES.contains(name) || name.equals("key") && value.length() >= KEY_CHARS || value.startsWith("dk-") || value.startsWith("da-") || value.startsWith("sk-")) {
-        throw Problem.badRequest("a key must not stand in a URL, where logs and histories keep it; send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`, and replace one that was sent so").code("key_in_url")
-            .shouldRetry(false);
-      }
-    }
+      return KEY_NAMES.contains(name) || name.equals("key") && value.length() >= KEY_CHARS || value.startsWith("dk-") || value.startsWith("da-") || value.startsWith("sk-");
+    });
+  }
+
+  /** Is one of our keys a part of this path? */
+  static boolean holdsKey(String path) {
+    return KEY_IN_PATH.matcher(path).find();
   }
 
   private static Map<String, String> query(@Nullable String query) {

@@ -50,7 +50,7 @@ public final class JsonErrorValve extends ErrorReportValve {
   }
 
   private static String clip(String uri) {
-    String plain = uri == null ? "" : uri;
+    String plain = uri == null ? "" : HttpEntry.holdsKey(uri) ? "that, which holds a key; replace it" : uri;
     return plain.length() <= 100 ? plain : plain.substring(0, 97) + "...";
   }
 }

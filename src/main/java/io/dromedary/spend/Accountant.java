@@ -40,6 +40,9 @@ public final class Accountant {
   /** The sandbox asks no model, so it saves nothing either. */
   private static final String IN_PROCESS = "sandbox";
 
+  /** The tier that reports show shadows under, apart from what callers asked for. */
+  private static final String SHADOW = "SHADOW";
+
   private final Baseline baseline;
   private final boolean keepsText;
   private final Function<ModelRequest, String> promptHash;
@@ -94,10 +97,11 @@ public final class Accountant {
     String provider = last != null ? served ? last.candidate().provider() : "" : candidates == null ? recall.provider() : "";
     // Vectors of another model are of no use in place of these: nothing was routed, nothing was saved by it.
     ChatRequest chat = request instanceof ChatRequest asked ? asked : null;
-    Model base = chat == null ? null : baseline.of(chat);
+    boolean shadow = last != null && last.purpose() == Attempt.Purpose.SHADOW;
+    Model base = chat == null || shadow ? null : baseline.of(chat);
     Price basePrice = base == null ? null : base.price(request.receivedAt());
     Usd routingSaved = last == null || !answered || basePrice == null || last.price() == null || IN_PROCESS.equals(provider) ? Usd.ZERO : basePrice.cost(usage).minus(cost).minus(spared);
-    return new Bill(request.id(), caller.project(), caller.keyId(), request.tags(caller), entry, request.asked().path("model").asText(request.model()), model, provider, decision == null ? "" : decision.tier(),
+    return new Bill(request.id(), caller.project(), caller.keyId(), request.tags(caller), entry, request.requestedModel(), model, provider, shadow ? SHADOW : decision == null ? "" : decision.tier(),
         decision == null || decision.complexity() == null ? 0 : decision.complexity().score(), decision == null ? "cache" : decision.strategy(), decision == null ? "recalled" : decision.reason(), status,
         httpStatus(status, thrown), request.stream(), recall == null ? "bypass" : recall.status(), usage, cost, recall != null && recall.hit() ? recall.originalCost() : Usd.ZERO, routingSaved,
         base == null || last == null ? "" : base.id(), attempts, request.receivedAt(), end == null ? null : end.firstToken(), total, total.minus(waited).isNegative() ? Duration.ZERO : total.minus(waited),

@@ -77,7 +77,6 @@ final class LedgerWriter implements Runnable {
   private int slot;
   private long lastBeatMs;
   private long lastBeatLow;
-  private long lastRecoveryMs;
   private long retryAtNanos;
   private int lastGroup;
 
@@ -99,8 +98,7 @@ final class LedgerWriter implements Runnable {
       sequence = nodes.register(first);
     }
     slot = sequence.slot();
-    lastRecoveryMs = clock.millis();
-    lastBeatMs = lastRecoveryMs;
+    lastBeatMs = clock.millis();
     thread = new Thread(this, "dromedary-ledger");
     thread.setDaemon(true);
   }
@@ -688,8 +686,7 @@ final class LedgerWriter implements Runnable {
         slot = sequence.slot();
         open.clear();
       }
-      if (store.postgres() && now - lastRecoveryMs > Nodes.LEASE.toMillis() / 2) {
-        lastRecoveryMs = now;
+      if (store.postgres()) {
         int charged = nodes.recover(false);
         if (charged > 0) {
           LOG.log(Level.WARNING, charged + " attempts of a node that died were charged at their upper bound");

@@ -8,6 +8,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,25 +16,36 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The processes that write to one store: who lives, and the settlement of what the dead left behind.
  *
  * <p>A node's row says which is its lowest key that may still be open, so that recovery reads the few newest rows and no index on the status is needed. A node is dead when it is this
- * node's former self, or when it gave no sign of life for {@link #LEASE}.
+ * node's former self, or when its row has stayed the same for {@link #LEASE}, by the time of who looks: nodes' clocks need not agree, and one that is set right kills nobody.
  */
 final class Nodes {
-  static final Duration LEASE = Duration.ofSeconds(60);
+  static final Duration LEASE = Duration.ofSeconds(40);
 
   private final Store store;
   private final Clock clock;
   private final Outbox outbox;
+  private final LongSupplier nanoTime;
+  private final Map<Integer, Sign> signs = new HashMap<>();
+
+  /** A node's newest sign of life, and since when it is that. */
+  private record Sign(String node, long seenAtMs, long sinceNanos) {}
 
   Nodes(Store store, Clock clock, Outbox outbox) {
+    this(store, clock, outbox, System::nanoTime);
+  }
+
+  Nodes(Store store, Clock clock, Outbox outbox, LongSupplier nanoTime) {
     this.store = store;
     this.clock = clock;
     this.outbox = outbox;
+    this.nanoTime = nanoTime;
   }
 
   /** Takes the lowest free slot. */
@@ -106,7 +118,7 @@ final class Nodes {
       try (PreparedStatement select = connection.prepareStatement("SELECT slot, node, seen_at_ms FROM dromedary_nodes"); ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
           boolean own = rows.getString(2).equals(store.node());
-          if (own ? mine : rows.getLong(3) < clock.millis() - LEASE.toMillis()) {
+          if (own ? mine : isSilent(rows.getInt(1), rows.getString(2), rows.getLong(3))) {
             dead.add(rows.getInt(1));
           }
         }
@@ -132,6 +144,16 @@ final class Nodes {
     return charged;
   }
 
+  private boolean isSilent(int slot, String node, long seenAtMs) {
+    long now = nanoTime.getAsLong();
+    Sign sign = signs.get(slot);
+    if (sign == null || !sign.node().equals(node) || sign.seenAtMs() != seenAtMs) {
+      signs.put(slot, new Sign(node, seenAtMs, now));
+      return false;
+    }
+    return now - sign.sinceNanos() > LEASE.toNanos();
+  }
+
   private record Left(long seq, String requestId, int number, String project, String provider, String model, @Nullable String priceVersion, long reserved, long startedAtMs, @Nullable String purses) {}
 
   private int recover(Connection connection, int slot, boolean mine) throws SQLException {
@@ -147,7 +169,7 @@ final class Nodes {
         node = row.getString(2);
         // another node may have recovered it, and a living one have taken the slot, while we waited for the lock
         boolean own = node.equals(store.node());
-        if (own ? !mine : row.getLong(3) >= clock.millis() - LEASE.toMillis()) {
+        if (own ? !mine : !isSilent(slot, node, row.getLong(3))) {
           return 0;
         }
       }

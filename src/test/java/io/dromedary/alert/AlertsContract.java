@@ -267,6 +267,14 @@ abstract class AlertsContract {
   }
 
   @Test
+  void what_is_heard_of_a_period_after_it_ended_is_not_told() throws Exception {
+    one.signal("budget_spent", "team-a/day@2026-11-27", "team-a", "budget `team-a/day` is spent", 0, clock.millis() + 1_000);
+    clock.turn(Duration.ofSeconds(1));
+    look();
+    assertThat(told()).isEmpty();
+  }
+
+  @Test
   void a_rule_that_is_gone_ends_its_alerts_without_a_word() throws Exception {
     providers.add(new ProviderState("openai", false, "OPEN", null, 0));
     look();

@@ -3,6 +3,7 @@ package io.dromedary.cache;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.chat.Caller;
 import io.dromedary.chat.ChatRequest;
 import io.dromedary.chat.Json;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -100,6 +102,12 @@ class SemanticAnswersTest {
     assertThat(pairs).noneMatch(pair -> hits(pair.b(), pair.a()));
   }
 
+  /** Who says it in other words may exchange a word; what is asked for may not be another thing for that. */
+  @Test
+  void another_thing_in_other_words_is_no_hit() throws IOException {
+    assertThat(pairs("other-things.txt")).hasSize(30).noneMatch(pair -> hits(pair.a(), pair.b()) || hits(pair.b(), pair.a()));
+  }
+
   /** One frame, two fillings: every kind of difference in several languages, the frames and the fillings made to fit. */
   @Test
   void whatever_the_frame_one_number_name_denial_date_or_unit_makes_another_question() {
@@ -139,6 +147,58 @@ class SemanticAnswersTest {
   void most_questions_in_other_words_are_hits() throws IOException {
     List<Pair> pairs = pairs("paraphrases.txt");
     assertThat(pairs.stream().filter(pair -> hits(pair.a(), pair.b())).count()).as("of %s", pairs.size()).isGreaterThanOrEqualTo(pairs.size() * 93 / 100);
+  }
+
+  private static List<JsonNode> lines(String name) throws IOException {
+    List<JsonNode> lines = new ArrayList<>();
+    for (String line : Files.readAllLines(Path.of("src/test/resources/semantic", name))) {
+      lines.add(Json.read(line));
+    }
+    return lines;
+  }
+
+  /** Prompts of everyday topics, each asked again in one to three ways, among others of the same topics that nobody asks for. */
+  @Test
+  void who_asks_again_in_other_words_gets_the_answer_to_that_question_and_to_no_other() throws IOException {
+    int asked = 0;
+    int right = 0;
+    try (SemanticRehearsal cache = new SemanticRehearsal(SemanticAnswersTest::vector, THRESHOLD)) {
+      List<JsonNode> lines = lines("asked-again.jsonl");
+      lines.forEach(line -> cache.store(line.path("stored").asText()));
+      for (JsonNode line : lines) {
+        if (line.has("asked")) {
+          asked++;
+          SemanticRehearsal.Judgement found = cache.ask(line.path("asked").asText());
+          if (found != null && found.hit()) {
+            assertThat(found.stored()).as(line.path("asked").asText()).isEqualTo(line.path("stored").asText());
+            right++;
+          }
+        }
+      }
+    }
+    assertThat(asked).isGreaterThan(240);
+    assertThat(right).as("of %s", asked).isGreaterThan(asked * 85 / 100);
+  }
+
+  /** Questions as people ask them, and such that only look alike: whoever ranks by similarity finds the same ones first, and what is refused behind all hits. */
+  @Test
+  void similarity_ranks_what_is_the_same_before_what_only_looks_alike() throws IOException {
+    record Ranked(double similarity, boolean same, boolean hit) {}
+    List<Ranked> ranked = new ArrayList<>();
+    for (JsonNode line : lines("hard.jsonl")) {
+      SameQuestion.Verdict verdict = answers.verdict(line.path("a").asText(), line.path("b").asText());
+      ranked.add(new Ranked(verdict.similarity(), line.path("label").asInt() == 1, verdict.same(THRESHOLD)));
+      assertThat(verdict.refusedBy() == null || verdict.similarity() < SameQuestion.REFUSED).isTrue();
+    }
+    ranked.sort(Comparator.comparingDouble(Ranked::similarity).reversed());
+    double precisions = 0;
+    int same = 0;
+    for (int i = 0; i < ranked.size(); i++) {
+      same += ranked.get(i).same() ? 1 : 0;
+      precisions += ranked.get(i).same() ? (double) same / (i + 1) : 0;
+    }
+    assertThat(precisions / same).as("average precision; by the cosine alone 0.61").isGreaterThan(0.95);
+    assertThat(ranked.stream().filter(each -> each.hit() && !each.same()).count()).isLessThanOrEqualTo(2);
   }
 
   private static void keep(SemanticAnswers answers, String project, String text, String... more) throws IOException {

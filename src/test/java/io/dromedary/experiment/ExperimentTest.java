@@ -97,8 +97,11 @@ class ExperimentTest {
     assertThat(share.high()).isCloseTo(0.9433, within(0.0005));
     assertThat(Interval.share(0, 10).high()).isCloseTo(0.2775, within(0.0005));
     Interval mean = Interval.mean(10, 2, 100);
-    assertThat(mean.low()).isCloseTo(9.608, within(0.001));
-    assertThat(mean.minus(Interval.mean(9, 2, 100)).low()).as("of a difference").isCloseTo(1 - 1.96 * 2 * Math.sqrt(2) / 10, within(0.001));
+    assertThat(mean.low()).isCloseTo(10 - 1.9842 * 0.2, within(0.001));
+    assertThat(mean.minus(Interval.mean(9, 2, 100)).low()).as("of a difference").isCloseTo(1 - 1.9842 * 2 * Math.sqrt(2) / 10, within(0.001));
+    assertThat(Interval.mean(10, 2, 4).high()).as("Student's, of three degrees of freedom").isCloseTo(10 + 3.1824, within(0.004));
+    assertThat(Interval.mean(10, 2, 2).high()).isCloseTo(10 + 12.706 * 2 / Math.sqrt(2), within(0.001));
+    assertThat(Interval.mean(0.9, 0.4, 5).within(0, 1).high()).as("no score is more than 1").isEqualTo(1);
     assertThat(Interval.mean(10, 0, 1).high()).isEqualTo(Double.POSITIVE_INFINITY);
   }
 }

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
 import io.dromedary.access.ApiKey;
+import io.dromedary.alert.Alerts;
 import io.dromedary.chat.Json;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Alerts as they reach people: a webhook, Slack, a route of one's own; one sink hangs all the while. */
 class AlertsFeatureTest {
   private static final ApiKey KEY = ApiKey.generate();
+  private static final String PAYING = "dk-of-team-c-0123456789abcdefghij";
   private static final String BEARER = "Bearer " + KEY.key().value();
 
   /** What a webhook got. */
@@ -64,11 +66,12 @@ class AlertsFeatureTest {
     Files.writeString(config.resolve("alerts.yaml"), """
         rules:
         - {id: spent, on: budget_spent, to: [hook, slack, route, hung, mute]}
+        - {id: low, on: credit_low, to: [hook]}
         - {id: spend, on: spend_rate, above: 0, per: project, to: [hook]}
         """);
     String url = "http://127.0.0.1:" + server.getAddress().getPort();
     openai = FakeProvider.speaking("openai", 0);
-    gateway = Gateway.with("openai", openai).callers("projects:\n- {id: team-a, keys: [{id: k, sha256: " + KEY.sha256() + "}], budgets: [{per: day, usd: 0.000001}]}\n- {id: team-b, keys: []}\n")
+    gateway = Gateway.with("openai", openai).callers("projects:\n- {id: team-a, keys: [{id: k, sha256: " + KEY.sha256() + "}], budgets: [{per: day, usd: 0.000001}]}\n- {id: team-b, keys: []}\n- {id: team-c, keys: [{id: k, sha256: " + ApiKey.sha256Hex(PAYING) + ", credit: {low_usd: 1}}], credit: {}}\n")
         .set("dromedary.config.dir", config).set("dromedary.config.watch-every-ms", 200).set("dromedary.alerts.every-ms", 1_000).set("dromedary.cache.enabled", false)
         .set("dromedary.alerts.sinks.hook.uri", url + "/hook?token=s3cret").set("dromedary.alerts.sinks.slack.uri", url + "/slack").set("dromedary.alerts.sinks.slack.format", "slack")
         .set("dromedary.alerts.sinks.route.uri", "direct:my-alerts").set("dromedary.alerts.sinks.hung.uri", "http://127.0.0.1:" + hung.getLocalPort() + "/").set("dromedary.alerts.sinks.mute.uri", "").set("camel.component.http.response-timeout", 1_000).start();
@@ -123,6 +126,25 @@ class AlertsFeatureTest {
 
   private static long spent(Queue<Post> posts) {
     return posts.stream().filter(post -> post.body().path("rule").asText().equals("spent")).count();
+  }
+
+  @Test
+  void a_keys_credit_is_low_until_it_is_topped_up_itself_whatever_its_project_has() {
+    payIn("team-c", 100);
+    payIn("team-c:k", 0.5);
+    assertThat(gateway.chat(request("openai/gpt-4o", "hello", "{'max_tokens': 5}"), "Authorization", "Bearer " + PAYING).status()).isEqualTo(200);
+    Alerts alerts = gateway.bean(Alerts.class);
+    await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(admin("/admin/alerts").toString()).contains("team-c:k@prepaid"));
+    alerts.evaluate();
+    assertThat(alert("/admin/alerts", "low").path("state").asText()).isEqualTo("firing");
+    payIn("team-c:k", 5);
+    alerts.evaluate();
+    assertThat(alert("/admin/alerts/history?rule=low", "low").path("state").asText()).isEqualTo("resolved");
+  }
+
+  private static void payIn(String credit, double usd) {
+    Answer answer = gateway.post("/admin/credits/" + credit + "/top-up", "{\"usd\": " + usd + ", \"reference\": \"" + usd + "\"}", "Authorization", admin);
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
   }
 
   private static JsonNode alert(String path, String rule) {

@@ -149,6 +149,9 @@ class BudgetsTest {
     assertThat(single.at("/candidates/1").has("refused")).isFalse();
     assertThat(single.path("model").asText()).as("who would be asked").isEqualTo(MINI).isEqualTo(gateway.chat(pair, as("single")).header("x-dromedary-model"));
     assertThat(single.has("refused")).isFalse();
+    JsonNode estimate = single.path("estimate");
+    assertThat(estimate.path("model").asText()).as("it is told of who would be asked").isEqualTo(MINI);
+    assertThat(estimate.path("at_most_usd").decimalValue()).isLessThan(new BigDecimal("0.0005"));
 
     ObjectNode dear = request(LARGE, "rehearsal", "{'max_tokens':4000}");
     int calls = openai.calls();
@@ -157,6 +160,7 @@ class BudgetsTest {
     isSpent(asked);
     assertThat(nobody.at("/refused/message").asText()).as("as the request itself hears it").isEqualTo(asked.json().at("/error/message").asText());
     assertThat(nobody.path("model").isNull()).isTrue();
+    assertThat(nobody.at("/estimate/cost_usd").isNull()).isTrue();
     ObjectNode dry = dear.deepCopy();
     dry.putObject("routing").put("dry_run", true);
     assertThat(gateway.chat(dry, as("two")).json().at("/refused/status").asInt()).isEqualTo(429);
@@ -274,6 +278,9 @@ class BudgetsTest {
     Answer cheaper = gateway.chat(request("auto", "hello", "{'routing':{'weights':{'quality':1}},'max_tokens':10}"), as("soft"));
     assertThat(cheaper.status()).as(cheaper.text()).isEqualTo(200);
     assertThat(cheaper.header("x-dromedary-reason")).contains("by cost");
+    JsonNode page = Row.of(gateway, cheaper.requestId()).page();
+    assertThat(page.path("requested_model").asText()).as("what was asked").isEqualTo("auto");
+    assertThat(page.at("/decision/routed_as").asText()).as("what became of it").isEqualTo("auto:cost");
     assertThat(gateway.metric("dromedary_budget_routed_cheaper_total")).isPositive();
   }
 

@@ -181,7 +181,7 @@ class EndpointModelsTest {
     assertThat(answer.json().path("model").asText()).isEqualTo("camel/our-agent");
     assertThat(answer.content()).isNotEmpty();
     assertThat(openai.requests()).anySatisfy(call -> assertThat(call.json().toString()).contains("What is new?").doesNotContain("camel/our-agent"));
-    await().atMost(Duration.ofSeconds(5)).untilAsserted(() -> assertThat(gateway.get("/v1/usage?group_by=model", "x-dromedary-project", "agents").text()).contains("openai/gpt-4o-mini", "camel/our-agent"));
+    await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(gateway.get("/v1/usage?group_by=model", "x-dromedary-project", "agents").text()).contains("openai/gpt-4o-mini", "camel/our-agent"));
   }
 
   @Test

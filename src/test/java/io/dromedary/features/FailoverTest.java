@@ -83,6 +83,20 @@ class FailoverTest {
     throw new AssertionError("no such provider: " + provider);
   }
 
+  @Test
+  @Tag("F1")
+  void a_caller_who_does_not_wait_closes_no_account_to_others() {
+    first.mood(Mood.HANGS);
+    for (int i = 0; i < 14; i++) {
+      boolean streamed = i % 2 == 0;
+      int status = streamed ? gateway.stream(request(FIRST, "quick " + i), "x-dromedary-timeout-ms", "50").status() : gateway.chat(FIRST, "quick " + i, "x-dromedary-timeout-ms", "50").status();
+      assertThat(status).isEqualTo(504);
+    }
+    assertThat(breaker("openai")).isEqualTo(CircuitBreaker.State.CLOSED);
+    first.mood(Mood.WELL);
+    assertThat(gateway.chat(FIRST, "I wait").status()).isEqualTo(200);
+  }
+
   // ---- the next one answers ---------------------------------------------------------------------------------------------------------------------------------------------------------------------
 
   @ParameterizedTest
@@ -226,7 +240,7 @@ class FailoverTest {
 
     assertThat(answer.status()).as(answer.text()).isEqualTo(504);
     assertThat(answer.took()).isBetween(Duration.ofMillis(350), Duration.ofSeconds(5));
-    first.await(FakeProvider.Call::cancelled, Duration.ofSeconds(2));
+    first.await(FakeProvider.Call::cancelled, Duration.ofSeconds(20));
   }
 
   @Test

@@ -267,6 +267,7 @@ class LearnTest {
     say("{'request_id': '" + id + "', 'score': 0}");
     gateway.bean(LearningStore.class).sync();
     assertThat(look("/admin/learning").json().path("models")).isNotEmpty();
+    assertThat(admin("/admin/learning/reset", "{'model': 'openai/gpt-99'}").status()).as("a mistyped model forgets nothing").isEqualTo(404);
     Answer gone = admin("/admin/learning/reset", "{'colour': 'blue'}");
     assertThat(gone.status()).isEqualTo(400);
   }
@@ -301,7 +302,7 @@ class LearnTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = """
-      {'name': 'telepathy', 'enabled': true} | name | there are scorer, cost-events, learning, exploration, semantic-cache, experiments
+      {'name': 'telepathy', 'enabled': true} | name | there are scorer, cost-events, learning, exploration, semantic-cache, shadows, experiments
       {'name': 'scorer', 'enabled': 'yes'} | enabled | must be true or false
       {'name': 'learning', 'enabled': true, 'percentage': 50} | percentage | on or off for all
       {'name': 'exploration', 'enabled': true, 'percentage': 101} | percentage | from 0 to 100
@@ -376,6 +377,8 @@ class LearnTest {
     JsonNode in = gateway.post("/v1/route", request("auto", FACT), "Authorization", bearer(ONE)).json();
     assertThat(in.at("/variant/arm").asText()).isEqualTo("cheap");
     assertThat(in.path("scorer").asText()).isEqualTo("length");
+    assertThat(in.path("requested_model").asText()).isEqualTo("auto");
+    assertThat(in.path("routed_as").asText()).isEqualTo("auto:cost");
   }
 
   @Test

@@ -4,15 +4,20 @@ import static io.dromedary.testing.Gateway.request;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.access.AdminToken;
 import io.dromedary.access.ApiKey;
+import io.dromedary.spend.Store;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
 import io.dromedary.testing.Gateway.Streamed;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -189,12 +194,35 @@ class RateLimitsFeatureTest {
   }
 
   @Test
-  void windows_narrow_as_credit_runs_low() {
+  void windows_narrow_as_credit_runs_low_and_are_wide_again_when_it_is_paid_in_here_or_at_another_node() throws Exception {
+    payIn("0.5", "inv-1");
+    assertThat(narrowed()).as("half of the low threshold is left").isBetween(45, 50);
+    payIn("4.5", "inv-2");
+    assertThat(narrowed()).isEqualTo(100);
+    grant("used_nanos + 50000000");
+    for (int i = 0; i < 12; i++) {
+      chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}");
+    }
+    assertThat(chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").status()).as("a tenth is used up").isEqualTo(429);
+    grant("used_nanos + 5000000000");
+    await().atMost(Duration.ofSeconds(20)).until(() -> chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").status() == 200);
+    assertThat(narrowed()).isEqualTo(100);
+  }
+
+  private static void payIn(String usd, String reference) {
     String admin = "Bearer " + gateway.bean(AdminToken.class).value().value();
-    assertThat(gateway.post("/admin/credits/prepaid/top-up", "{\"usd\": 0.5, \"reference\": \"inv-1\"}", "Authorization", admin).status()).isEqualTo(200);
-    assertThat(chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").header("x-ratelimit-limit-requests")).isEqualTo("100");
-    int narrowed = Integer.parseInt(chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").header("x-ratelimit-limit-requests"));
-    assertThat(narrowed).as("half of the low threshold is left").isBetween(45, 50);
+    assertThat(gateway.post("/admin/credits/prepaid/top-up", "{\"usd\": " + usd + ", \"reference\": \"" + reference + "\"}", "Authorization", admin).status()).isEqualTo(200);
+  }
+
+  private static int narrowed() {
+    return Integer.parseInt(chat("prepaid", "openai/gpt-4o", "{'max_tokens':10}").header("x-ratelimit-limit-requests"));
+  }
+
+  /** As another node does it. */
+  private static void grant(String nanos) throws Exception {
+    try (Connection connection = gateway.bean(Store.class).dataSource().getConnection(); Statement statement = connection.createStatement()) {
+      statement.execute("UPDATE dromedary_purses SET granted_nanos = " + nanos + " WHERE project = 'prepaid'");
+    }
   }
 
   @Test

@@ -139,6 +139,10 @@ class ReloadTest {
     write("routing.yaml", replaced(routing, "scorer: learned", "scorer: length"));
     reload();
     assertThat(ask("auto", FACT).header("x-dromedary-reason")).endsWith("by length");
+
+    write("routing.yaml", replaced(routing, "shadows: {share: 0, model: \"\"", "shadows: {share: 2.5, model: openai/gpt-4o"));
+    reload();
+    assertThat(gateway.admin("/admin/shadows").json().at("/shadows/share").asDouble()).isEqualTo(2.5);
   }
 
   @Test
@@ -175,7 +179,9 @@ class ReloadTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = """
       routing.yaml | scorer: learned | scorer: astrology | config/routing.yaml: scorer = astrology: allowed are
-      routing.yaml | max-candidates: 6 | max-candidates: 99 | config/routing.yaml: max-candidates = 99: must be a whole number from 0 to 20
+      routing.yaml | max-candidates: 6 | max-candidates: 99 | config/routing.yaml: max-candidates = 99: must be a whole number from 1 to 20
+      routing.yaml | shadows: {share: 0, | shadows: {share: 5, | config/routing.yaml: shadows =
+      routing.yaml | shadows: {share: 0, | shadows: {share: .inf, | shadows.share: Malformed numeric value
       routing.yaml | baseline-model: | base-line: | config/routing.yaml: base-line
       models.yaml | - id: openai/gpt-4o\\n | - id: openai/gpt-4o-mini\\n | config/models.yaml: models[openai/gpt-4o-mini].id = openai/gpt-4o-mini: is listed twice
       models.yaml | models: | "models: [" | config/models.yaml: not valid YAML at line

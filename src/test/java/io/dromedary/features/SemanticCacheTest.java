@@ -6,9 +6,13 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.dromedary.access.ApiKey;
+import io.dromedary.cache.AnswerCache;
+import io.dromedary.cache.SharedAnswers;
 import io.dromedary.testing.FakeProvider;
 import io.dromedary.testing.Gateway;
 import io.dromedary.testing.Gateway.Answer;
+import io.dromedary.testing.RedisServer;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -25,22 +29,25 @@ class SemanticCacheTest {
 
   private static FakeProvider openai;
   private static Gateway gateway;
+  private static RedisServer redis;
 
   @BeforeAll
   static void start() {
     openai = FakeProvider.openai().usage(100, 50);
-    gateway = Gateway.with("openai", openai).callers("projects:\n" + project("on", "") + project("strict", "cache: {threshold: 1}, ") + project("off", "cache: {semantic: false}, "))
+    redis = RedisServer.start();
+    gateway = Gateway.with("openai", openai).set("dromedary.redis.url", redis.url()).callers("projects:\n" + project("on", "") + project("strict", "cache: {threshold: 1}, ") + project("off", "cache: {semantic: false}, ") + project("gone", ""))
         .set("dromedary.cache.semantic.enabled", true).set("dromedary.cache.semantic.look-up", "5s").start();
-    for (String project : new String[] {"on", "strict", "off"}) {
+    for (String project : new String[] {"on", "strict", "off", "gone"}) {
       ask(project, STORED);
     }
-    await().atMost(Duration.ofSeconds(20)).until(() -> gateway.admin("/admin/cache").json().at("/semantic/entries").asInt() == 2);
+    await().atMost(Duration.ofSeconds(20)).until(() -> gateway.admin("/admin/cache").json().at("/semantic/entries").asInt() == 3);
   }
 
   @AfterAll
   static void stop() {
     gateway.close();
     openai.close();
+    redis.close();
   }
 
   private static String key(String project) {
@@ -74,7 +81,23 @@ class SemanticCacheTest {
     assertThat(ask("off", LIKE, "x-dromedary-cache", "only").status()).isEqualTo(404);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "high").status()).isEqualTo(400);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "1.5").status()).isEqualTo(400);
+    assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "0x1p0").status()).isEqualTo(400);
     assertThat(ask("on", LIKE, "x-dromedary-cache-threshold", "-0.1").status()).isEqualTo(400);
+  }
+
+  /** Also when no request comes: the other node's word is in Redis, and read each second. */
+  @Test
+  @Tag("C3")
+  void a_purge_at_another_node_reaches_what_this_one_remembers_of_like_questions() {
+    assertThat(ask("gone", LIKE, "x-dromedary-cache", "only").header("x-dromedary-cache")).isEqualTo("semantic");
+    try (RedisServer.Calls calls = redis.calls()) {
+      AnswerCache memory = new AnswerCache(AnswerCache.store(1 << 20, Duration.ofDays(7)), Clock.systemUTC());
+      try (SharedAnswers other = new SharedAnswers(calls, memory, memory::purge, Duration.ofDays(7), 1 << 20, Clock.systemUTC())) {
+        other.purge(new AnswerCache.Purge("gone", null, null, null));
+        await().atMost(Duration.ofSeconds(20)).until(() -> ask("gone", LIKE, "x-dromedary-cache", "only").status() == 404);
+      }
+    }
+    assertThat(ask("on", LIKE, "x-dromedary-cache", "only").status()).as("another project's").isEqualTo(200);
   }
 
   @Test

@@ -72,6 +72,11 @@ class LimitRulesTest {
   }
 
   @Test
+  void limits_that_are_no_map_are_not_taken_for_none() {
+    assertThatThrownBy(() -> LimitRules.ofKey(LimitSamples.yaml("[{per: minute, requests: 3}]"), CATALOGUE::contains)).hasMessageContaining("must be a map such as {windows: ");
+  }
+
+  @Test
   void all_mistakes_are_told_at_once_and_unknown_keys_beside_windows_too() {
     assertThatThrownBy(() -> read("{per: minute, requests: -1}, {per: eon, tokens: 1}")).hasMessageContaining("windows[0]").hasMessageContaining("windows[1]");
     assertThatThrownBy(() -> LimitRules.ofProject(LimitSamples.yaml("window: []"), CATALOGUE::contains)).hasMessageContaining(".window is unknown; allowed: in-flight, priority, windows");

@@ -54,7 +54,7 @@ class FrameReaderTest {
   }
 
   @Tag("S1")
-  @Timeout(5)
+  @Timeout(20)
   @Test void a_frame_is_handed_out_before_the_next_byte_comes() throws IOException {
     PipedOutputStream upstream = new PipedOutputStream();
     try (PipedInputStream in = new PipedInputStream(upstream, 1 << 10)) {

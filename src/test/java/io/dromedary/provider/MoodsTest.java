@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Wire formats against providers with moods, over a real socket. */
-@Timeout(20)
+@Timeout(60)
 class MoodsTest {
   static final Map<String, FakeProvider> PROVIDERS = Map.of("openai", FakeProvider.openai(), "azure", FakeProvider.azure(), "bedrock", FakeProvider.bedrock(), "ollama", FakeProvider.ollama());
   static final Map<String, WireFormat> FORMATS = Map.of("openai", new OpenAiChat(), "azure", new OpenAiChat("azure", "2024-10-21"), "bedrock", new BedrockConverse(), "ollama", new OllamaChat());
@@ -66,7 +66,7 @@ class MoodsTest {
     int said = outcome.text.isBlank() ? 0 : outcome.text.strip().split(" ").length;
     if (mood == Mood.ENDLESS) {
       assertThat(said).isGreaterThan(words);
-      assertThat(provider.await(FakeProvider.Call::cancelled, ofSeconds(5)).chunks()).isGreaterThan(words);
+      assertThat(provider.await(FakeProvider.Call::cancelled, ofSeconds(20)).chunks()).isGreaterThan(words);
     } else {
       assertThat(said).isEqualTo(words);
     }

@@ -10,6 +10,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -47,9 +48,12 @@ class SpendOnPostgresTest extends SumsContract {
     try {
       ledger.begin(SpendSamples.started("r1", 1), "r1", "default");
       Outbox none = new Outbox(other, List.of(), clock);
-      Nodes neighbour = new Nodes(other, clock, none);
+      AtomicLong nanos = new AtomicLong();
+      Nodes neighbour = new Nodes(other, clock, none, nanos::get);
       assertThat(neighbour.recover(true)).as("it lives").isZero();
-      clock.ahead = Nodes.LEASE.plusSeconds(1);
+      clock.ahead = Duration.ofDays(1);
+      assertThat(neighbour.recover(true)).as("whatever our clock says").isZero();
+      nanos.addAndGet(Nodes.LEASE.plusSeconds(1).toNanos());
       assertThat(neighbour.recover(true)).isEqualTo(1);
       assertThat(number("SELECT COUNT(*) FROM dromedary_requests WHERE request_id = 'r1' AND status = 'unknown'")).isEqualTo(1);
     } finally {

@@ -139,6 +139,8 @@ class AgentsTest {
     gateway.chat(Gateway.request("agent/otto", "who am I?", "{'conversation_id': 'c1'}"), bearer(sister));
     assertThat(asked()).as("another project's of the same name").hasSize(2);
     assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': 5}"), bearer(mine)).status()).isEqualTo(400);
+    assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': 'a\\nb'}"), bearer(mine)).status()).isEqualTo(400);
+    assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': '\uD83D\uDCA5'}"), bearer(mine)).status()).isEqualTo(200);
     assertThat(gateway.chat(Gateway.request("agent/otto", "x", "{'conversation_id': '" + "y".repeat(201) + "'}"), bearer(mine)).status()).isEqualTo(400);
   }
 
@@ -209,7 +211,7 @@ class AgentsTest {
     made("/admin/agents", "{'name': 'forgetful', 'project': 'short', 'model': 'openai/gpt-4o-mini'}");
     gateway.chat(Gateway.request("agent/forgetful", "old words", "{'conversation_id': 'c'}"), bearer(key));
     gateway.chat(Gateway.request("agent/otto", "old words of others", "{'conversation_id': 'kept'}"), bearer(mine));
-    await().atMost(Duration.ofSeconds(5)).until(() -> count("dromedary_interaction_log", "project = 'short'") == 1);
+    await().atMost(Duration.ofSeconds(20)).until(() -> count("dromedary_interaction_log", "project = 'short'") == 1);
     long twoHours = Duration.ofHours(2).toMillis();
     try (Connection connection = gateway.bean(Store.class).dataSource().getConnection(); Statement statement = connection.createStatement()) {
       statement.execute("UPDATE dromedary_turns SET created_at_ms = created_at_ms - " + twoHours + " WHERE conversation IN ('c', 'kept')");

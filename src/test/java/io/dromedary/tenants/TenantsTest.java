@@ -104,6 +104,19 @@ class TenantsTest {
   }
 
   @Test
+  void a_key_is_replaced_once_and_the_new_one_does_not_inherit_the_end_of_the_old_one() {
+    made("/admin/projects", "{'id': 'twice'}");
+    made("/admin/keys", "{'project': 'twice', 'id': 'one'}");
+    JsonNode next = made("/admin/keys/rotate", "{'project': 'twice', 'id': 'one', 'new_id': 'two', 'overlap': '1h'}");
+    assertThat(next.has("expires")).isFalse();
+    Gateway.Answer again = gateway.admin("/admin/keys/rotate", "{'project': 'twice', 'id': 'one', 'overlap': '1h'}");
+    assertThat(again.status()).as("it would end within the hour").isEqualTo(409);
+    assertThat(again.json().at("/error/message").asText()).contains("replaced by `two` already");
+    assertThat(gateway.admin("/admin/keys?project=twice").json().at("/data/0/replaced_by").asText()).isEqualTo("two");
+    assertThat(made("/admin/keys/rotate", "{'project': 'twice', 'id': 'two', 'new_id': 'three'}").has("expires")).isFalse();
+  }
+
+  @Test
   void what_another_node_revokes_is_refused_here_within_five_seconds() throws Exception {
     made("/admin/projects", "{'id': 'far'}");
     String key = key("far", "'id': 'k'");
@@ -247,12 +260,21 @@ class TenantsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"/v1/models?api_key=dk-secret-0123456789abcdef", "/v1/models?key=AIzaSyD-0123456789abcdefghijklmno", "/admin/projects?token=x", "/v1/usage?from=sk-live-0123456789", "/v1/models?access_token=z"})
+  @ValueSource(strings = {"/v1/models?api_key=dk-secret-0123456789abcdef", "/v1/models?key=AIzaSyD-0123456789abcdefghijklmno", "/admin/projects?token=x", "/v1/usage?from=sk-live-0123456789", "/v1/models?access_token=z",
+      "/v1/models/dk-secret-0123456789abcdefghijkl"})
   void a_key_in_a_url_is_refused_and_not_repeated(String path) {
     Gateway.Answer answer = gateway.get(path, bearer(OTHER_KEY));
     assertThat(answer.status()).isEqualTo(400);
     assertThat(answer.json().at("/error/code").asText()).isEqualTo("key_in_url");
     assertThat(answer.text()).doesNotContain("secret", "AIza", "sk-live");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/dk-secret-0123456789abcdefghijkl", "/v2/dk-secret-0123456789abcdefghijkl/models"})
+  void nor_is_one_in_a_path_that_is_not_there(String path) {
+    Gateway.Answer answer = gateway.get(path, bearer(OTHER_KEY));
+    assertThat(answer.status()).isEqualTo(404);
+    assertThat(answer.text()).contains("holds a key").doesNotContain("secret");
   }
 
   @Test

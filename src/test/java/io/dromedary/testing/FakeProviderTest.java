@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(20)
+@Timeout(60)
 class FakeProviderTest {
   static final String ASK = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
   static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
@@ -108,11 +108,11 @@ class FakeProviderTest {
         byte[] body = (ASK + ",\"stream\":true}").getBytes(UTF_8);
         client.getOutputStream().write(("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: " + body.length + "\r\n\r\n").getBytes(UTF_8));
         client.getOutputStream().write(body);
-        openai.await(call -> call.mood() == mood, ofSeconds(2));
+        openai.await(call -> call.mood() == mood, ofSeconds(20));
         assertThat(openai.open()).isEqualTo(1);
       }
-      assertThat(openai.await(FakeProvider.Call::cancelled, ofSeconds(2)).cancelledAt()).as(mood.name()).isNotNull();
-      openai.await(FakeProvider.Call::over, ofSeconds(1));
+      assertThat(openai.await(FakeProvider.Call::cancelled, ofSeconds(20)).cancelledAt()).as(mood.name()).isNotNull();
+      openai.await(FakeProvider.Call::over, ofSeconds(20));
     }
   }
 

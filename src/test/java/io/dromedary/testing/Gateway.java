@@ -14,6 +14,7 @@ import io.dromedary.catalog.Reloadable;
 import io.dromedary.chat.Json;
 import io.dromedary.domain.TopicPolicy;
 import io.dromedary.ranking.RoutingPolicy;
+import io.dromedary.shadow.ShadowPolicy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -152,6 +153,7 @@ public final class Gateway implements AutoCloseable {
             case "routingPolicy" -> new Reloadable<>(() -> bytes, read -> RoutingPolicy.read(read, file, catalogue(context), Set.of("keywords", "learned", "length", "random")));
             case "topicPolicy" -> new Reloadable<>(() -> bytes, read -> TopicPolicy.read(read, file, Set.of("cost", "quality", "speed", "balanced")));
             case "cascadePolicy" -> new Reloadable<>(() -> bytes, read -> CascadePolicy.read(read, file, catalogue(context), path -> Files.readAllBytes(Path.of(path))));
+            case "shadowPolicy" -> new Reloadable<>(() -> bytes, read -> ShadowPolicy.read(read, file, catalogue(context), TopicPolicy.BUILT_IN));
             default -> bean;
           };
         }

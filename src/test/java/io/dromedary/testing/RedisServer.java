@@ -1,5 +1,12 @@
 package io.dromedary.testing;
 
+import io.dromedary.cache.RedisCalls;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisFuture;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.RedisCodec;
+import io.lettuce.core.codec.StringCodec;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,6 +16,7 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import redis.embedded.core.ExecutableProvider;
 
 /** A real Redis, unpacked from Maven, on a free port of loopback: it can be stopped, held (SIGSTOP, so that it accepts and never answers) and started again. It keeps nothing over a restart. */
@@ -41,6 +49,32 @@ public final class RedisServer implements AutoCloseable {
 
   public int port() {
     return port;
+  }
+
+  /** As another node calls it. */
+  public Calls calls() {
+    return new Calls(RedisClient.create(url()));
+  }
+
+  /** A second at the most for each. */
+  public static final class Calls implements RedisCalls, AutoCloseable {
+    private final RedisClient client;
+    private final RedisAsyncCommands<String, byte[]> commands;
+
+    private Calls(RedisClient client) {
+      this.client = client;
+      commands = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE)).async();
+    }
+
+    @Override
+    public <T> T call(Function<RedisAsyncCommands<String, byte[]>, RedisFuture<T>> command) {
+      return command.apply(commands).toCompletableFuture().orTimeout(1, TimeUnit.SECONDS).join();
+    }
+
+    @Override
+    public void close() {
+      client.close();
+    }
   }
 
   private void run() throws IOException {

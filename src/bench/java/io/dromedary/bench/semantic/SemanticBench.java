@@ -2,6 +2,7 @@ package io.dromedary.bench.semantic;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.cache.SemanticRehearsal;
 import io.dromedary.cache.SemanticRehearsal.Judgement;
 import io.dromedary.provider.local.MiniLm;
@@ -23,7 +24,9 @@ import java.util.SplittableRandom;
 /**
  * {@code src/bench/run semantic}, through the code that serves:
  * <ul>
- *   <li>{@code --pairs=file.jsonl} of {@code {"a", "b", "label": 1 if they ask the same}}: average precision of the score and of the bare cosine, precision and recall of hits
+ *   <li>{@code FILE}: says of each pair how similar it is, whether it would be served and which check refuses it, a line each; then as {@code --pairs}
+ *   <li>{@code --pairs=FILE} of {@code {"a", "b", "label": 1 if they ask the same}} in lines, or of these columns with tabs between: average precision of the similarity and of the bare cosine, precision and recall of hits. The usual
+ *       names of public pairs will do too (question1, sentence1, text1 ..., is_duplicate); columns without a first line of names are a, b and label. Without labels nothing is counted
  *   <li>{@code --retrieval=file.jsonl} of {@code {"stored", "asked"}}: all are stored, each is asked; precision where 90 % are found, and of hits. A line may leave out {@code asked} (a distractor) or {@code stored} (nothing is right)
  *   <li>{@code --speed=100000}: look-ups among so many stored prompts, vectors included
  * </ul>
@@ -34,15 +37,24 @@ public final class SemanticBench {
 
   private SemanticBench() {}
 
+  private static final List<String> FIRST = List.of("a", "question1", "sentence1", "text1", "stored", "original", "prompt1");
+  private static final List<String> SECOND = List.of("b", "question2", "sentence2", "text2", "asked", "paraphrase", "prompt2");
+  private static final List<String> LABEL = List.of("label", "is_duplicate", "same");
+
   private record Scored(double score, boolean right) {}
 
   /** @throws IOException if a file cannot be read or written */
   public static void main(String[] args) throws IOException {
     Map<String, String> options = new HashMap<>(Map.of("threshold", "0.80"));
     for (String arg : args) {
+      if (!arg.startsWith("--")) {
+        options.put("pairs", arg);
+        options.put("each", "yes");
+        continue;
+      }
       int equals = arg.indexOf('=');
-      if (!arg.startsWith("--") || equals < 0 || !List.of("pairs", "retrieval", "speed", "out", "threshold").contains(arg.substring(2, equals))) {
-        throw new IllegalArgumentException(arg + ": wanted --pairs=, --retrieval= or --speed=, and --out=, --threshold=");
+      if (equals < 0 || !List.of("pairs", "retrieval", "speed", "out", "threshold").contains(arg.substring(2, equals))) {
+        throw new IllegalArgumentException(arg + ": wanted a file, --pairs=, --retrieval= or --speed=, and --out=, --threshold=");
       }
       options.put(arg.substring(2, equals), arg.substring(equals + 1));
     }
@@ -50,7 +62,7 @@ public final class SemanticBench {
     try (MiniLm model = new MiniLm(1, nativeDir); SemanticRehearsal cache = new SemanticRehearsal(model::wholeVector, Double.parseDouble(options.get("threshold")));
         PrintWriter out = options.containsKey("out") ? new PrintWriter(Files.newBufferedWriter(Path.of(options.get("out")))) : new PrintWriter(PrintWriter.nullWriter())) {
       if (options.containsKey("pairs")) {
-        pairs(lines(options.get("pairs")), cache, out);
+        pairs(lines(options.get("pairs")), cache, out, options.containsKey("each"));
       }
       if (options.containsKey("retrieval")) {
         retrieval(lines(options.get("retrieval")), cache, out);
@@ -63,34 +75,72 @@ public final class SemanticBench {
 
   private static List<JsonNode> lines(String file) throws IOException {
     List<JsonNode> lines = new ArrayList<>();
+    List<String> columns = List.of("a", "b", "label");
     for (String line : Files.readAllLines(Path.of(file), StandardCharsets.UTF_8)) {
-      if (!line.isBlank()) {
-        lines.add(JSON.readTree(line));
+      if (line.isBlank()) {
+        continue;
       }
+      if (line.startsWith("{")) {
+        lines.add(JSON.readTree(line));
+        continue;
+      }
+      String[] cells = line.split("\t", -1);
+      if (lines.isEmpty() && Arrays.stream(cells).anyMatch(FIRST::contains)) {
+        columns = List.of(cells);
+        continue;
+      }
+      ObjectNode row = JSON.createObjectNode();
+      for (int i = 0; i < Math.min(cells.length, columns.size()); i++) {
+        row.put(columns.get(i), cells[i]);
+      }
+      lines.add(row);
     }
     return lines;
+  }
+
+  /** What stands under one of these names. */
+  private static String of(JsonNode line, List<String> names) {
+    for (String name : names) {
+      if (line.hasNonNull(name)) {
+        return line.path(name).asText();
+      }
+    }
+    throw new IllegalArgumentException("no " + String.join(", ", names) + " in " + line);
   }
 
   private static void print(String format, Object... values) {
     System.out.println(String.format(Locale.ROOT, format, values));
   }
 
-  private static void pairs(List<JsonNode> lines, SemanticRehearsal cache, PrintWriter out) {
+  private static void pairs(List<JsonNode> lines, SemanticRehearsal cache, PrintWriter out, boolean aloud) {
     List<Scored> scores = new ArrayList<>();
     List<Scored> cosines = new ArrayList<>();
     List<Scored> hits = new ArrayList<>();
     Map<String, int[]> refusals = new HashMap<>();
     for (JsonNode line : lines) {
-      boolean same = line.path("label").asDouble() > 0.5;
-      Judgement judged = cache.judge(line.path("a").asText(), line.path("b").asText());
-      scores.add(new Scored(judged.score(), same));
-      cosines.add(new Scored(judged.similarity(), same));
+      String a = of(line, FIRST);
+      String b = of(line, SECOND);
+      boolean labelled = LABEL.stream().anyMatch(line::hasNonNull);
+      boolean same = labelled && Double.parseDouble(of(line, LABEL)) > 0.5;
+      Judgement judged = cache.judge(a, b);
+      if (aloud) {
+        print("%.4f\t%s\t%s\t%s\t%s", judged.similarity(), judged.hit() ? "hit" : "miss", judged.hit() ? "-" : judged.refusedBy() == null ? "threshold" : judged.refusedBy(), a, b);
+      }
+      ObjectNode told = JSON.createObjectNode().put("a", a).put("b", b).put("cosine", judged.cosine()).put("similarity", judged.similarity()).put("refused_by", judged.refusedBy()).put("hit", judged.hit());
+      if (!labelled) {
+        out.println(told);
+        continue;
+      }
+      scores.add(new Scored(judged.similarity(), same));
+      cosines.add(new Scored(judged.cosine(), same));
       hits.add(new Scored(judged.hit() ? 1 : 0, same));
       if (judged.refusedBy() != null) {
         refusals.computeIfAbsent(judged.refusedBy(), check -> new int[2])[same ? 1 : 0]++;
       }
-      out.println(JSON.createObjectNode().put("a", line.path("a").asText()).put("b", line.path("b").asText()).put("label", same ? 1 : 0).put("similarity", judged.similarity()).put("score", judged.score())
-          .put("refused_by", judged.refusedBy()).put("hit", judged.hit()));
+      out.println(told.put("label", same ? 1 : 0));
+    }
+    if (scores.isEmpty()) {
+      return;
     }
     long same = scores.stream().filter(Scored::right).count();
     long hit = hits.stream().filter(each -> each.score() > 0).count();
@@ -132,10 +182,10 @@ public final class SemanticBench {
         continue;
       }
       boolean right = judged.stored().equals(line.path("stored").asText(null) == null ? null : line.path("stored").asText().strip());
-      found.add(new Scored(judged.score(), right));
+      found.add(new Scored(judged.similarity(), right));
       hits += judged.hit() ? 1 : 0;
       good += judged.hit() && right ? 1 : 0;
-      out.println(JSON.createObjectNode().put("asked", line.path("asked").asText()).put("found", judged.stored()).put("right", right).put("similarity", judged.similarity()).put("score", judged.score())
+      out.println(JSON.createObjectNode().put("asked", line.path("asked").asText()).put("found", judged.stored()).put("right", right).put("cosine", judged.cosine()).put("similarity", judged.similarity())
           .put("refused_by", judged.refusedBy()).put("hit", judged.hit()));
     }
     found.sort((a, b) -> Double.compare(b.score(), a.score()));

@@ -27,10 +27,11 @@ final class ChatRequestRules {
 
   void check(ObjectNode json) {
     JsonNode model = json.get("model");
-    if (model == null || model.isNull()) {
+    if (model != null && !model.isNull()) {
+      model(model, "model");
+    } else if (json.path("models").isEmpty()) {
       throw Fields.missing("model");
     }
-    model(model, "model");
     messages.check(json.get("messages"));
     // one walk over the fields that are there, instead of forty look-ups of fields that are not
     for (Map.Entry<String, JsonNode> field : json.properties()) {

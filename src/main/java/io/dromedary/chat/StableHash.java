@@ -1,10 +1,10 @@
-package io.dromedary.experiment;
+package io.dromedary.chat;
 
 /** A place from 0 up to 1 for a name: the same on every node and after every restart, evenly spread, and unlike the place of the same name under another salt. FNV-1a, finished as in SplitMix64. */
-final class StableHash {
+public final class StableHash {
   private StableHash() {}
 
-  static double place(String salt, String name) {
+  public static double place(String salt, String name) {
     long hash = fnv(fnv(0xcbf29ce484222325L, salt) * 0x100000001b3L, name);
     hash = (hash ^ hash >>> 30) * 0xbf58476d1ce4e5b9L;
     hash = (hash ^ hash >>> 27) * 0x94d049bb133111ebL;

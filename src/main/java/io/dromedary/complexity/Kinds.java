@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Kinds of prompts, found by their places alone (k-means, Lloyd 1982, begun as Arthur and Vassilvitskii 2007 do) in several divisions, from coarse to fine. They answer twice: by the mean of what the kinds that a place falls into score,
- * one a division, and by kernel regression with all their centres for landmarks (Zhang and Kwok 2008: centres cover the places better than as many examples drawn by chance). Immutable once fitted or read.
+ * Kinds of prompts, found by their places alone (k-means, Lloyd 1982, begun as Arthur and Vassilvitskii 2007 do) in several divisions, from coarse to fine. They answer by the mean of what the kinds that a place falls
+ * into score, one a division. Immutable once fitted or read.
  */
 final class Kinds {
   private static final int ROUNDS = 25;
@@ -17,9 +17,6 @@ final class Kinds {
   private static final double DRAWN = 5;
   /** Examples that a kind has on average, at least. */
   private static final int FEWEST = 10;
-  private static final double PENALTY = 8;
-  /** How fast likeness falls with the squared distance: kinds of tasks lie further apart than questions of one kind. */
-  private static final float FALL = 2;
 
   private final int width;
   /** How many kinds each division has. */
@@ -29,15 +26,10 @@ final class Kinds {
   private final float[] at;
   /** Centre by centre. */
   private final float[] values;
-  /** Output by output. */
-  private final float[] weights;
-  private final float[] bias;
   private final float[] halfNorms;
 
-  private Kinds(int width, int[] sizes, float[] at, float[] values, float[] weights, float[] bias) {
+  private Kinds(int width, int[] sizes, float[] at, float[] values) {
     this.width = width;
-    this.weights = weights;
-    this.bias = bias;
     this.sizes = sizes;
     this.count = Arrays.stream(sizes).sum();
     this.at = at;
@@ -51,21 +43,13 @@ final class Kinds {
     }
   }
 
-  /** Adds both answers to each output. */
+  /** Adds the mean of the divisions to each output. */
   void add(float[] place, double[] out) {
     float[] near = new float[count];
-    float halfNorm = 0;
-    for (int column = 0; column < width; column++) {
-      float value = place[column];
-      halfNorm += value * value / 2;
-      int start = column * count;
-      for (int i = 0; i < near.length; i++) {
-        near[i] += value * at[start + i];
-      }
-    }
     for (int i = 0; i < near.length; i++) {
-      near[i] -= halfNorms[i];
+      near[i] = -halfNorms[i];
     }
+    Columns.add(near, at, place);
     int from = 0;
     for (int size : sizes) {
       int nearest = from;
@@ -74,21 +58,10 @@ final class Kinds {
           nearest = i;
         }
       }
-      for (int output = 0; output < bias.length; output++) {
-        out[output] += values[nearest * bias.length + output] / sizes.length;
+      for (int output = 0; output < out.length; output++) {
+        out[output] += values[nearest * out.length + output] / sizes.length;
       }
       from += size;
-    }
-    for (int i = 0; i < near.length; i++) {
-      near[i] = Landmarks.exp(Math.min(0, 2 * FALL * (near[i] - halfNorm)));
-    }
-    for (int output = 0; output < bias.length; output++) {
-      float sum = bias[output];
-      int start = output * count;
-      for (int i = 0; i < near.length; i++) {
-        sum += weights[start + i] * near[i];
-      }
-      out[output] += sum;
     }
   }
 
@@ -107,12 +80,7 @@ final class Kinds {
     int count = Arrays.stream(held).sum();
     float[] at = new float[width * count];
     float[] values = new float[count * outputs];
-    double[] mean = new double[outputs];
-    for (double[] target : targets) {
-      for (int output = 0; output < outputs; output++) {
-        mean[output] += target[output] / targets.length;
-      }
-    }
+    double[] mean = Ridge.means(targets);
     int from = 0;
     for (float[][] division : centres) {
       double[][] sums = new double[division.length][outputs];
@@ -134,31 +102,11 @@ final class Kinds {
       }
       from += division.length;
     }
-    float[] weights = regress(places, targets, Arrays.stream(centres).flatMap(Arrays::stream).toArray(float[][]::new), mean);
-    float[] bias = new float[outputs];
-    for (int output = 0; output < outputs; output++) {
-      bias[output] = (float) mean[output];
-    }
-    return new Kinds(width, held, at, values, weights, bias);
+    return new Kinds(width, held, at, values);
   }
 
-  /** By output, then by centre. */
-  private static float[] regress(float[][] places, double[][] targets, float[][] centres, double[] mean) {
-    double[][] solved = Landmarks.ridge(places, targets, centres, mean, PENALTY, Kinds::likeness);
-    float[] weights = new float[mean.length * centres.length];
-    for (int output = 0; output < mean.length; output++) {
-      for (int a = 0; a < centres.length; a++) {
-        weights[output * centres.length + a] = (float) solved[output][a];
-      }
-    }
-    return weights;
-  }
-
-  private static double likeness(float[] a, float[] b) {
-    return Math.exp(-FALL * distance(a, b));
-  }
-
-  private static float[][] divide(float[][] places, int size, SplittableRandom random) {
+  /** The centres of one division. */
+  static float[][] divide(float[][] places, int size, SplittableRandom random) {
     float[][] centres = new float[size][];
     centres[0] = places[random.nextInt(places.length)].clone();
     double[] far = new double[places.length];
@@ -196,7 +144,7 @@ final class Kinds {
     return centres;
   }
 
-  private static int nearest(float[][] centres, float[] place) {
+  static int nearest(float[][] centres, float[] place) {
     int nearest = 0;
     float least = Float.POSITIVE_INFINITY;
     for (int kind = 0; kind < centres.length; kind++) {
@@ -218,19 +166,33 @@ final class Kinds {
   }
 
   void write(DataOutputStream data) throws IOException {
+    write(data, width, values.length / count, sizes);
+    LearnedModel.write(data, at);
+    LearnedModel.write(data, values);
+  }
+
+  static Kinds read(DataInputStream data, int width, int outputs) throws IOException {
+    int[] sizes = sizes(data, width, outputs);
+    int count = Arrays.stream(sizes).sum();
+    float[] at = new float[width * count];
+    float[] values = new float[outputs * count];
+    LearnedModel.fill(data, at);
+    LearnedModel.fill(data, values);
+    return new Kinds(width, sizes, at, values);
+  }
+
+  /** The head, which {@link #sizes} reads. */
+  static void write(DataOutputStream data, int width, int outputs, int[] sizes) throws IOException {
     data.writeInt(width);
-    data.writeInt(bias.length);
+    data.writeInt(outputs);
     data.writeInt(sizes.length);
     for (int size : sizes) {
       data.writeInt(size);
     }
-    LearnedModel.write(data, at);
-    LearnedModel.write(data, values);
-    LearnedModel.write(data, weights);
-    LearnedModel.write(data, bias);
   }
 
-  static Kinds read(DataInputStream data, int width, int outputs) throws IOException {
+  /** How many kinds each division has, as it is written at the head. */
+  static int[] sizes(DataInputStream data, int width, int outputs) throws IOException {
     if (data.readInt() != width || data.readInt() != outputs) {
       throw new IOException("the trained file's kinds of prompts have another width or another number of outputs than " + width + " and " + outputs);
     }
@@ -241,15 +203,6 @@ final class Kinds {
         throw new IOException("the trained file has a division into no kinds");
       }
     }
-    int count = Arrays.stream(sizes).sum();
-    float[] at = new float[width * count];
-    float[] values = new float[outputs * count];
-    LearnedModel.fill(data, at);
-    float[] weights = new float[outputs * count];
-    float[] bias = new float[outputs];
-    LearnedModel.fill(data, values);
-    LearnedModel.fill(data, weights);
-    LearnedModel.fill(data, bias);
-    return new Kinds(width, sizes, at, values, weights, bias);
+    return sizes;
   }
 }

@@ -31,7 +31,7 @@ public final class LearnedModel {
   static final double OPEN_CLIP = 1.5;
   /** How many deviations of length a question that wants code, maths or a number is taken to be longer. */
   static final double WORKED_OUT = 1;
-  private static final int MAGIC = 0x44524C35;
+  private static final int MAGIC = 0x44524C36;
   private static final int MOST_BYTES = 8 << 20;
   private static final int TRAITS_HASH = 31 * PromptReading.TRAITS.hashCode() + PromptReading.FORM.hashCode();
   static final int TRAITS = PromptReading.TRAITS.size();
@@ -144,14 +144,14 @@ public final class LearnedModel {
       model.gramWeights[i] = data.readShort();
     }
     data.readFully(model.embedding);
-    model.landmarks = Landmarks.read(data, WIDTH, 1);
+    model.landmarks = Landmarks.read(data, WIDTH);
     model.forest = Forest.read(data, WIDTH, 1);
     model.closed = curve(data);
     model.open = curve(data);
     int parts = data.readInt();
     model.problemsOnly = (parts & 1) != 0;
     if ((parts & 2) != 0) {
-      model.semantic = Landmarks.read(data, SEMANTIC_WIDTH, 1);
+      model.semantic = Landmarks.read(data, SEMANTIC_WIDTH);
       model.closedSemantic = curve(data);
       model.openSemantic = curve(data);
     }

@@ -7,7 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What each of the models that it was trained on is expected to score at a prompt, 0 to 1: the mean of trees and of two answers of {@link Kinds} over the router's places.
+ * What each of the models that it was trained on is expected to score at a prompt, 0 to 1: the mean of a {@link Forest}, {@link Kinds} and {@link Profiles} over the router's places, moved away from the model's usual
+ * score by {@link #spread}, since each of the three is cautious and errs elsewhere: their mean is too cautious.
  *
  * <p>For any other model there is the prompt's {@link Read#ease}: on the scale of log odds, how much better than usual the trained models do at it together (the one-parameter model of Rasch: log odds = ability -
  * difficulty). A model whose usual quality is known is expected to move by as much, times {@link #slope}, which is fitted on trained models left out in turn.
@@ -19,13 +20,17 @@ public final class QualityModel {
   final float[] usual;
   final Forest forest;
   final Kinds kinds;
+  final Profiles profiles;
+  final float spread;
   final float slope;
 
-  QualityModel(String[] names, float[] usual, Forest forest, Kinds kinds, float slope) {
+  QualityModel(String[] names, float[] usual, Forest forest, Kinds kinds, Profiles profiles, float spread, float slope) {
     this.names = names;
     this.usual = usual;
     this.forest = forest;
     this.kinds = kinds;
+    this.profiles = profiles;
+    this.spread = spread;
     this.slope = slope;
   }
 
@@ -65,6 +70,11 @@ public final class QualityModel {
     return usual[model];
   }
 
+  /** The same with what was fitted afterwards. */
+  QualityModel with(double spread, double slope) {
+    return new QualityModel(names, usual, forest, kinds, profiles, (float) spread, (float) slope);
+  }
+
   Read read(float[] place) {
     return new Read(expected(place));
   }
@@ -73,8 +83,9 @@ public final class QualityModel {
     double[] sum = new double[names.length];
     forest.add(place, sum);
     kinds.add(place, sum);
+    profiles.add(place, sum);
     for (int i = 0; i < sum.length; i++) {
-      sum[i] /= 3;
+      sum[i] = usual[i] + spread * (sum[i] / 3 - usual[i]);
     }
     return sum;
   }
@@ -107,9 +118,11 @@ public final class QualityModel {
       data.writeUTF(name);
     }
     LearnedModel.write(data, usual);
+    data.writeFloat(spread);
     data.writeFloat(slope);
     forest.write(data);
     kinds.write(data);
+    profiles.write(data);
   }
 
   static QualityModel read(DataInputStream data, int width) throws IOException {
@@ -118,10 +131,10 @@ public final class QualityModel {
       names[i] = data.readUTF();
     }
     float[] usual = new float[names.length];
-    float[] slope = new float[1];
+    float[] moves = new float[2];
     LearnedModel.fill(data, usual);
-    LearnedModel.fill(data, slope);
-    return new QualityModel(names, usual, Forest.read(data, width, names.length), Kinds.read(data, width, names.length), slope[0]);
+    LearnedModel.fill(data, moves);
+    return new QualityModel(names, usual, Forest.read(data, width, names.length), Kinds.read(data, width, names.length), Profiles.read(data, width, names.length), moves[0], moves[1]);
   }
 
   @Override

@@ -79,6 +79,8 @@ public final class RouterTraining {
   private static final int QUALITY_LEAF = 7;
   /** Divisions into kinds of prompts: how many each has. */
   private static final int[] KINDS = {15, 25, 40, 60, 100, 160};
+  /** Mixtures of profiles: how many each has, about as many as there may be kinds of tasks. */
+  private static final int[] PROFILES = {12, 16, 20, 24};
   private static final double TRIED = 0.4;
   private static final double OPEN_TRAIT_PENALTY = 3000;
   private static final double OPEN_WORD_PENALTY = 1000;
@@ -133,6 +135,7 @@ public final class RouterTraining {
     double[] semantic = new double[vectors ? count : 0];
     double[] others = new double[data.scored().size()];
     double[][] quality = new double[data.scored().size()][];
+    double[][] usual = new double[data.scored().size()][];
     IntStream.of(folds).parallel().forEach(fold -> {
       LearnedModel model = fit(select(fold, false), scored(fold, false));
       for (int i : select(fold, true)) {
@@ -144,6 +147,7 @@ public final class RouterTraining {
       for (int i : scored(fold, true)) {
         others[i - count] = model.raw(readings[i], null);
         quality[i - count] = model.quality.expected(model.formedPlace(readings[i]));
+        usual[i - count] = IntStream.range(0, model.quality.usual.length).mapToDouble(m -> model.quality.usual[m]).toArray();
       }
     });
     LearnedModel model = fit(select(-1, false), scored(-1, false));
@@ -156,8 +160,9 @@ public final class RouterTraining {
     for (int i = 0; i < others.length; i++) {
       others[i] = (readings[count + i].closed ? model.closed : model.open).at(others[i]);
     }
-    double[] loss = ease(model, quality);
-    return new Trained(model, calibrated(raw, folds), vectors ? calibrated(semantic, folds) : semantic, others, quality, loss);
+    double[][] moved = widened(model, quality, usual, folds);
+    double[] loss = ease(model, moved);
+    return new Trained(model, calibrated(raw, folds), vectors ? calibrated(semantic, folds) : semantic, others, moved, loss);
   }
 
   private double[] calibrated(double[] raw, int[] folds) {
@@ -259,24 +264,10 @@ public final class RouterTraining {
       model.openTraits[trait] = (float) usual;
       model.openTraits[traits + trait] = variance > 1e-9 ? (float) (1 / Math.sqrt(variance)) : 0;
     }
-    double[][] normal = new double[traits][traits];
-    double[] answer = new double[traits];
-    for (int i : open) {
-      for (int a = 0; a < traits; a++) {
-        double value = model.openStandard(readings[i], a);
-        answer[a] += value * (examples.get(i).gain() - mean);
-        for (int b = 0; b <= a; b++) {
-          normal[a][b] += value * model.openStandard(readings[i], b);
-        }
-      }
-    }
-    for (int a = 0; a < traits; a++) {
-      normal[a][a] += OPEN_TRAIT_PENALTY;
-    }
-    Landmarks.factor(normal);
-    Landmarks.solve(normal, answer);
-    for (int a = 0; a < traits; a++) {
-      model.openTraits[2 * traits + a] = (float) answer[a];
+    double[][] gains = Arrays.stream(open).mapToObj(i -> new double[] {examples.get(i).gain()}).toArray(double[][]::new);
+    double[] byTrait = Ridge.fit(i -> IntStream.range(0, traits).mapToDouble(trait -> model.openStandard(readings[open[i]], trait)).toArray(), gains, new double[] {mean}, Ridge.alike(traits, OPEN_TRAIT_PENALTY))[0];
+    for (int trait = 0; trait < traits; trait++) {
+      model.openTraits[2 * traits + trait] = (float) byTrait[trait];
     }
     int[] found = new int[PromptReading.WORD_BUCKETS];
     int[][] columns = new int[open.length][];
@@ -357,7 +348,44 @@ public final class RouterTraining {
       usual[m] = (float) Arrays.stream(targets).mapToDouble(target -> target[of1]).average().orElse(0);
     }
     return new QualityModel(data.models().toArray(String[]::new), usual, Forest.fit(places, targets, QUALITY_TREES, QUALITY_LEAF, TRIED, seed + 4),
-        Kinds.fit(places, targets, KINDS, seed + 6), 1);
+        Kinds.fit(places, targets, KINDS, seed + 6), Profiles.fit(places, targets, PROFILES, seed + 7), 1, 1);
+  }
+
+  /**
+   * By how much the expected scores must lie further from the usual ones to fit best: least squares over what was said out of fold, kept for the model.
+   *
+   * @return the expected scores out of fold, moved as the other folds want it
+   */
+  private double[][] widened(LearnedModel model, double[][] quality, double[][] usual, int[] folds) {
+    if (model.quality == null || quality.length == 0) {
+      return quality;
+    }
+    double[][] moved = new double[quality.length][];
+    for (int fold : folds) {
+      double by = widening(quality, usual, scored(fold, false));
+      for (int i : scored(fold, true)) {
+        double[] expected = quality[i - examples.size()];
+        double[] around = usual[i - examples.size()];
+        moved[i - examples.size()] = IntStream.range(0, expected.length).mapToDouble(m -> around[m] + by * (expected[m] - around[m])).toArray();
+      }
+    }
+    model.quality = model.quality.with(widening(quality, usual, scored(-1, false)), model.quality.slope);
+    return moved;
+  }
+
+  private double widening(double[][] quality, double[][] usual, int[] of) {
+    double both = 0;
+    double squares = 0;
+    for (int i : of) {
+      double[] expected = quality[i - examples.size()];
+      double[] around = usual[i - examples.size()];
+      double[] scores = data.scored().get(i - examples.size()).scores();
+      for (int m = 0; m < scores.length; m++) {
+        both += (expected[m] - around[m]) * (scores[m] - around[m]);
+        squares += (expected[m] - around[m]) * (expected[m] - around[m]);
+      }
+    }
+    return squares > 1e-9 ? Math.max(0, both / squares) : 1;
   }
 
   /** How far a model moves with the ease that the others see in a prompt: the slope with the least log loss over models left out in turn. */
@@ -385,7 +413,7 @@ public final class RouterTraining {
         bestSlope = slope;
       }
     }
-    model.quality = new QualityModel(trained.names, trained.usual, trained.forest, trained.kinds, (float) bestSlope);
+    model.quality = trained.with(trained.spread, bestSlope);
     return new double[] {plain, best};
   }
 

@@ -189,10 +189,38 @@ class LearnedScorerTest {
     double[] bad = new double[2];
     back.add(new float[] {2.1f, 0.1f}, good);
     back.add(new float[] {0.1f, 0.1f}, bad);
-    assertThat(good[0] / 2).as("two answers, each by what the members scored").isGreaterThan(0.75);
-    assertThat(bad[0] / 2).isLessThan(0.25);
-    assertThat(good[1] / 2).isCloseTo(0.5, within(1e-6));
+    assertThat(good[0]).as("what the members scored").isGreaterThan(0.75);
+    assertThat(bad[0]).isLessThan(0.25);
+    assertThat(good[1]).isCloseTo(0.5, within(1e-6));
     assertThatThrownBy(() -> Kinds.read(new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())), 3, 2)).isInstanceOf(IOException.class).hasMessageContaining("width");
+  }
+
+  @Test
+  void profiles_of_prompts_are_found_by_their_scores_where_places_alone_do_not_tell_them_apart() throws IOException {
+    SplittableRandom random = new SplittableRandom(5);
+    float[][] places = new float[200][];
+    double[][] scores = new double[200][];
+    for (int i = 0; i < 200; i++) {
+      // the first coordinate spreads widest and says nothing; what tells is the second one
+      boolean tells = random.nextBoolean();
+      places[i] = new float[] {3 * (float) random.nextDouble(), (tells ? 0.3f : 0) + (float) random.nextDouble() / 5};
+      scores[i] = new double[] {tells ? 1 : 0, 0.5};
+    }
+    Profiles profiles = Profiles.fit(places, scores, new int[] {2, 4}, 1);
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    profiles.write(new DataOutputStream(bytes));
+    Profiles back = Profiles.read(new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())), 2, 2);
+    double[] good = new double[2];
+    double[] bad = new double[2];
+    back.add(new float[] {1.5f, 0.4f}, good);
+    back.add(new float[] {1.5f, 0.1f}, bad);
+    assertThat(good[0]).isGreaterThan(0.75);
+    assertThat(bad[0]).isLessThan(0.25);
+    assertThat(good[1]).isCloseTo(0.5, within(1e-6));
+    double[] far = new double[2];
+    back.add(new float[] {1e30f, -1e30f}, far);
+    assertThat(far[0]).as("a place far from all").isBetween(0.0, 1.0);
+    assertThatThrownBy(() -> Profiles.read(new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())), 3, 2)).isInstanceOf(IOException.class).hasMessageContaining("width");
   }
 
   @Test

@@ -49,16 +49,13 @@ public final class Calibrate {
     if (shares.isEmpty() || in.isEmpty() && csv.isEmpty() && ledger.isEmpty()) {
       throw new IllegalArgumentException("wanted: " + ALLOWED);
     }
+    double[] wanted = Rows.shares("--share", shares);
     double[] scores = !csv.isEmpty() ? ofCsv(Path.of(csv)) : !ledger.isEmpty() ? ofLedger(ledger, kind) : ofPrompts(Path.of(in), kind, minilm, router);
     if (scores.length == 0) {
       throw new IOException("there are no scores by `" + kind + "` in " + (ledger.isEmpty() ? in + csv : ledger));
     }
     System.out.printf(Locale.ROOT, "%d scores by %s%n share wanted  threshold  share reached  model name%n", scores.length, kind);
-    for (String part : shares.split(",")) {
-      double share = Double.parseDouble(part.strip());
-      if (!(share >= 0 && share <= 1)) {
-        throw new IllegalArgumentException("--share=" + part + ": must be from 0 to 1");
-      }
+    for (double share : wanted) {
       double threshold = threshold(scores, share);
       long above = Arrays.stream(scores).filter(score -> score >= threshold).count();
       System.out.printf(Locale.ROOT, " %11.1f %%  %.5f    %9.1f %%  router-%s-%.5f%n", 100 * share, threshold, 100.0 * above / scores.length, kind, threshold);
@@ -83,13 +80,18 @@ public final class Calibrate {
 
   private static double[] ofCsv(Path csv) throws IOException {
     List<Double> scores = new ArrayList<>();
+    if (!Files.isRegularFile(csv)) {
+      throw new IOException(csv + " does not exist");
+    }
     List<String> lines = Files.readAllLines(csv);
     for (int i = 1; i < lines.size(); i++) {
-      String score = lines.get(i).substring(lines.get(i).lastIndexOf(',') + 1);
-      try {
-        scores.add(Double.parseDouble(score));
-      } catch (NumberFormatException e) {
-        throw new IOException(csv + ", line " + (i + 1) + ": `" + score + "` is no score");
+      if (!lines.get(i).isBlank()) {
+        String score = lines.get(i).substring(lines.get(i).lastIndexOf(',') + 1).strip();
+        try {
+          scores.add(Rows.shares("score", score)[0]);
+        } catch (IllegalArgumentException e) {
+          throw new IOException(csv + ", line " + (i + 1) + ": `" + score + "` is no score; wanted are the lines id,score that replay writes");
+        }
       }
     }
     return scores.stream().mapToDouble(Double::doubleValue).toArray();

@@ -18,6 +18,8 @@ import java.sql.DriverManager;
 import java.sql.Statement;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,6 +85,56 @@ class CommandsTest {
     String fromScores = run(Calibrate::main, "--share=0.3", "--scores=" + scores);
     assertThat(fromScores).startsWith("120 scores by learned").contains("30.0 %", "router-learned-0.");
     assertThat(run(Calibrate::main, "--share=0.3", "--in=" + prompts, "--router=" + trained)).isEqualTo(fromScores);
+  }
+
+  @Test
+  void a_wrong_line_is_named_and_no_half_of_a_result_is_left() throws IOException {
+    Path out = dir.resolve("never.csv");
+    for (var wrong : Map.of("{\"prompt\":\"hi\"}", "an `id` is wanted", "{\"id\":\"a\",\"prompt\":\"again\"}", "`a` was met before", "{\"id\":\"b\"}", "`prompt` is wanted", "hello", "no JSON", "{\"id\":\"b\",\"prom", "no JSON").entrySet()) {
+      Path in = Files.writeString(dir.resolve("wrong.jsonl"), "{\"id\":\"a\",\"prompt\":\"\"}\n\n" + wrong.getKey() + "\n");
+      assertThatThrownBy(() -> Replay.main(new String[] {"--in=" + in, "--out=" + out, "--router=" + trained})).isInstanceOf(IOException.class).hasMessageContainingAll("wrong.jsonl, line 3: ", wrong.getValue());
+    }
+    Path tooLong = Files.writeString(dir.resolve("long.jsonl"), "{\"id\":\"a\",\"prompt\":\"" + "word ".repeat(200_000) + "\"}\n");
+    assertThatThrownBy(() -> Replay.main(new String[] {"--in=" + tooLong, "--out=" + out, "--router=" + trained, "--models=src/bench/nine-models.yaml", "--settings=0"})).hasMessageContainingAll("long.jsonl, line 1: ", "reads 128000 tokens");
+    assertThat(dir).isDirectoryNotContaining(file -> file.getFileName().toString().startsWith("never.csv"));
+    Path nothing = Files.writeString(dir.resolve("nothing.jsonl"), "\n");
+    assertThatThrownBy(() -> Replay.main(new String[] {"--in=" + nothing, "--out=" + out, "--router=" + trained})).hasMessageContaining("has no prompts");
+    assertThatThrownBy(() -> Replay.main(new String[] {"--in=" + prompts, "--out=" + out, "--router=" + dir.resolve("none.bin")})).hasMessageContaining("does not exist");
+  }
+
+  @Test
+  void replay_writes_to_the_standard_output_when_asked_to() throws IOException {
+    Path in = Files.writeString(dir.resolve("one.jsonl"), "{\"id\":1,\"prompt\":\"hi\"}\n");
+    assertThat(run(Replay::main, "--in=" + in, "--out=-", "--router=" + trained)).startsWith("id,score\n1,0.").hasLineCount(2);
+  }
+
+  @Test
+  void a_share_or_a_position_of_the_knob_outside_0_to_1_is_refused_before_anything_is_scored() {
+    for (String wrong : List.of("2", "-0.1", "NaN", "half", "0.3,")) {
+      assertThatThrownBy(() -> Calibrate.main(new String[] {"--share=" + wrong, "--in=" + prompts})).isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("--share=" + wrong, "no number from 0 to 1");
+      assertThatThrownBy(() -> Replay.main(new String[] {"--in=" + prompts, "--out=" + dir.resolve("never.csv"), "--settings=" + wrong})).hasMessageContaining("--settings=" + wrong);
+    }
+  }
+
+  @Test
+  void training_says_what_is_wrong_with_its_data() throws IOException {
+    Path folder = Files.createDirectories(dir.resolve("folder"));
+    String[] there = {folder.toString(), "--minilm=false", "--out=" + dir.resolve("never.bin")};
+    assertThatThrownBy(() -> TrainRouter.main(there)).hasMessageContainingAll("has no pairs_dev.jsonl.gz", "--log=FILE");
+    Path file = Files.writeString(folder.resolve("pairs_dev.jsonl.gz"), "no gzip");
+    assertThatThrownBy(() -> TrainRouter.main(there)).isInstanceOf(IOException.class).hasMessageContainingAll("pairs_dev.jsonl.gz", "not gzipped");
+    String row = "{\"id\":\"%s\",\"benchmark\":\"b\",\"fold\":0,\"prompt\":\"hi\",\"weak\":0,\"strong\":%s}\n";
+    gzip(file, row.formatted("a", 1) + row.formatted("b", 2));
+    assertThatThrownBy(() -> TrainRouter.main(there)).hasMessageContainingAll("line 2", "`strong` must be a number from 0 to 1, not 2");
+    gzip(file, row.formatted("a", 1) + row.formatted("b", 1));
+    assertThatThrownBy(() -> TrainRouter.main(there)).hasMessageContaining("at least 2 folds and 20 examples, not 1 and 2");
+    assertThatThrownBy(() -> TrainRouter.main(new String[] {"--seed=first"})).hasMessageContaining("--seed=first: a whole number is wanted");
+  }
+
+  static void gzip(Path file, String text) throws IOException {
+    try (GZIPOutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+      out.write(text.getBytes(UTF_8));
+    }
   }
 
   @Test

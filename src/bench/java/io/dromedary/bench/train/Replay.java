@@ -1,6 +1,5 @@
 package io.dromedary.bench.train;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.dromedary.TrainedQuality;
 import io.dromedary.catalog.Complexity;
@@ -15,26 +14,29 @@ import io.dromedary.ranking.ProviderStates;
 import io.dromedary.ranking.RoutingPolicy;
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * {@code src/bench/run replay --in=prompts.jsonl[.gz] --out=scores.csv}: sends prompts (a line each: {@code id}, {@code prompt}) through the beans that serve requests, into {@code id,score}. With
+ * {@code src/bench/run replay --in=prompts.jsonl[.gz] --out=scores.csv} ({@code --out=-} for the standard output): sends prompts (a line each: {@code id}, {@code prompt}) through the beans that serve requests, into {@code id,score}. With
  * {@code --models=FILE}, a catalogue, into {@code id,setting,model}: which of its models each position of the cost/quality knob chooses.
  */
 public final class Replay {
   /** Positions of the knob: how much cost weighs, quality weighing the rest. */
   static final double[] KNOB = {0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.055, 0.06, 0.065, 0.07, 0.075, 0.08, 0.085, 0.09, 0.095, 0.1, 0.105, 0.11, 0.115, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19, 0.2, 0.225, 0.25,
       0.275, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1};
-  private static final String ALLOWED = "--in=prompts.jsonl --out=scores.csv [--scorer=learned|keywords|length|random] [--minilm] [--router=FILE] [--models=models.yaml [--settings=0,0.1,1]]";
+  private static final String ALLOWED = "--in=prompts.jsonl --out=scores.csv (or --out=-) [--scorer=learned|keywords|length|random] [--minilm] [--router=FILE] [--models=models.yaml [--settings=0,0.1,1]]";
 
   private Replay() {}
 
@@ -57,7 +59,7 @@ public final class Replay {
         case "--router" -> router = value;
         case "--models" -> models = value;
         case "--minilm" -> minilm = Boolean.parseBoolean(value);
-        case "--settings" -> knob = Arrays.stream(value.split(",")).mapToDouble(Double::parseDouble).toArray();
+        case "--settings" -> knob = Rows.shares("--settings", value);
         default -> throw new IllegalArgumentException(name + " is not known; wanted: " + ALLOWED);
       }
     }
@@ -65,16 +67,32 @@ public final class Replay {
       throw new IllegalArgumentException("wanted: " + ALLOWED);
     }
     long start = System.nanoTime();
-    try (Scoring scoring = new Scoring(kind, minilm, router); BufferedWriter lines = Files.newBufferedWriter(Path.of(out))) {
-      int count = models.isEmpty() ? scores(Path.of(in), scoring, lines) : choices(Path.of(in), scoring, Path.of(models), knob, lines);
-      System.out.printf("%d prompts through %s in %.1f s, into %s%n", count, kind, (System.nanoTime() - start) / 1e9, out);
+    boolean shown = out.equals("-");
+    // a file appears when it is whole: half of one would be taken for the result
+    Path part = Path.of(out + ".part");
+    int count;
+    try (Scoring scoring = new Scoring(kind, minilm, router); BufferedWriter lines = shown ? new BufferedWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8)) : Files.newBufferedWriter(part)) {
+      count = models.isEmpty() ? scores(Path.of(in), scoring, lines) : choices(Path.of(in), scoring, Path.of(models), knob, lines);
+      if (count == 0) {
+        throw new IOException(in + " has no prompts");
+      }
+    } catch (IOException | RuntimeException e) {
+      if (!shown) {
+        Files.deleteIfExists(part);
+      }
+      throw e;
     }
+    if (!shown) {
+      Files.move(part, Path.of(out), StandardCopyOption.REPLACE_EXISTING);
+    }
+    (shown ? System.err : System.out).printf(Locale.ROOT, "%d prompts through %s in %.1f s, into %s%n", count, kind, (System.nanoTime() - start) / 1e9, shown ? "the standard output" : out);
   }
 
   private static int scores(Path in, Scoring scoring, BufferedWriter lines) throws IOException {
+    Set<String> ids = new HashSet<>();
     lines.write("id,score\n");
     return Rows.read(in, row -> {
-      String id = id(row.path("id"));
+      String id = Rows.id(row, ids);
       lines.write(Rows.csv(id) + ',' + scoring.score(Scoring.request(id, Rows.text(row, "prompt"))).score() + '\n');
     });
   }
@@ -94,9 +112,10 @@ public final class Replay {
       }
     };
     CandidateRanking ranking = new CandidateRanking(() -> catalogue, () -> policy, all, ExpectedLatency.PRIOR, new TrainedQuality(scoring.learned), Tariff.LISTED);
+    Set<String> ids = new HashSet<>();
     lines.write("id,setting,model\n");
     return Rows.read(in, row -> {
-      String id = id(row.path("id"));
+      String id = Rows.id(row, ids);
       String prompt = Rows.text(row, "prompt");
       Complexity complexity = scoring.score(Scoring.request(id, prompt));
       for (double cost : knob) {
@@ -122,12 +141,5 @@ public final class Replay {
     }
     yaml.append("routers:\n  strong: \"").append(ids.get(0)).append("\"\n  weak: \"").append(ids.get(ids.size() - 1)).append("\"\n");
     return RoutingPolicy.read(yaml.toString().getBytes(StandardCharsets.UTF_8), "the replay's own policy", catalogue, Set.of("learned", "keywords", "length", "random"));
-  }
-
-  private static String id(JsonNode id) throws IOException {
-    if (!id.isValueNode() || id.isNull()) {
-      throw new IOException("an `id` is wanted");
-    }
-    return id.asText();
   }
 }

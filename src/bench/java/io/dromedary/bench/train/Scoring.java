@@ -29,6 +29,9 @@ final class Scoring implements AutoCloseable {
    * @throws IOException if it is broken
    */
   Scoring(String kind, boolean minilm, String router) throws IOException {
+    if (!router.isEmpty() && !Files.isRegularFile(Path.of(router))) {
+      throw new IOException("--router=" + router + " does not exist");
+    }
     LearnedScorer words = router.isEmpty() ? LearnedScorer.load() : LearnedScorer.load(Files.newInputStream(Path.of(router)), router);
     if (kind.equals("learned") && !words.problem().isEmpty()) {
       throw new IOException(words.problem());

@@ -17,10 +17,12 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -56,7 +58,7 @@ public final class TrainRouter {
     for (String arg : args) {
       String value = arg.substring(arg.indexOf('=') + 1);
       if (arg.startsWith("--seed=")) {
-        seed = Long.parseLong(value);
+        seed = seed(value);
       } else if (arg.startsWith("--out=")) {
         out = Path.of(value);
       } else if (arg.startsWith("--scores=")) {
@@ -84,10 +86,22 @@ public final class TrainRouter {
     }
   }
 
+  private static long seed(String value) {
+    try {
+      return Long.parseLong(value);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("--seed=" + value + ": a whole number is wanted", e);
+    }
+  }
+
   private static void pub(Path data, Path out, Path scores, boolean minilm, @Nullable Path cache, long seed) throws IOException {
     List<Row> rows = new ArrayList<>();
-    Rows.read(data.resolve("pairs_dev.jsonl.gz"), node -> rows.add(new Row(node.path("id").asText(), node.path("benchmark").asText(), node.path("fold").asInt(), Rows.text(node, "prompt"),
-        node.path("strong").asDouble() - node.path("weak").asDouble())));
+    Path pairs = data.resolve("pairs_dev.jsonl.gz");
+    if (!Files.isRegularFile(pairs)) {
+      throw new IOException(data + " has no pairs_dev.jsonl.gz; wanted is the folder of the public routing data, or --log=FILE with outcomes of your own");
+    }
+    Set<String> ids = new HashSet<>();
+    Rows.read(pairs, node -> rows.add(new Row(Rows.id(node, ids), Rows.text(node, "benchmark"), Rows.count(node, "fold"), Rows.text(node, "prompt"), Rows.share(node.path("strong"), "strong") - Rows.share(node.path("weak"), "weak"))));
     List<String> models = new ArrayList<>();
     List<Many> many = new ArrayList<>();
     Path multi = data.resolve("multi_llmrouter_dev.jsonl.gz");
@@ -96,7 +110,7 @@ public final class TrainRouter {
         if (models.isEmpty()) {
           node.path("score").fieldNames().forEachRemaining(models::add);
         }
-        many.add(new Many(node.path("id").asText(), node.path("benchmark").asText(), node.path("fold").asInt(), Rows.text(node, "prompt"), values(node.path("score"), models), values(node.path("cost"), models)));
+        many.add(new Many(Rows.id(node, ids), Rows.text(node, "benchmark"), Rows.count(node, "fold"), Rows.text(node, "prompt"), values(node, "score", models), values(node, "cost", models)));
       });
     }
     // Only prompt, outcome and fold: never the benchmark's or the subject's name.
@@ -137,8 +151,13 @@ public final class TrainRouter {
     }
   }
 
-  private static double[] values(JsonNode node, List<String> models) {
-    return models.stream().mapToDouble(model -> node.path(model).asDouble()).toArray();
+  /** Per model one number from 0 to 1. */
+  private static double[] values(JsonNode row, String name, List<String> models) throws IOException {
+    double[] values = new double[models.size()];
+    for (int m = 0; m < values.length; m++) {
+      values[m] = Rows.share(row.path(name).path(models.get(m)), name + "." + models.get(m));
+    }
+    return values;
   }
 
   private static byte[] write(LearnedModel model, Path out) throws IOException {

@@ -227,12 +227,12 @@ public final class RouteReload implements ConfigPart, AutoCloseable {
     return uri.replaceFirst("^(\\w+:)//", "$1").replaceFirst("\\?.*", "");
   }
 
-  /** Routes from Java. */
+  /** Routes from Java; at the start some have no id yet. */
   private Stream<RouteDefinition> elsewhere() {
     Set<String> ours = new HashSet<>();
     Objects.requireNonNull(inForce).items().stream().filter(Item::isRoute).forEach(item -> ours.add(running.getOrDefault(item.id(), item.id())));
     leaving.forEach(group -> ours.addAll(group.ids()));
-    return camel.get().getRouteDefinitions().stream().filter(route -> !ours.contains(route.getRouteId()) && route.getRouteId().indexOf('~') < 0);
+    return camel.get().getRouteDefinitions().stream().filter(route -> route.getRouteId() == null || !ours.contains(route.getRouteId()) && route.getRouteId().indexOf('~') < 0);
   }
 
   /** Those that routes use and that are not what they were, or use such a one. */

@@ -12,7 +12,6 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,27 +24,56 @@ import org.jspecify.annotations.Nullable;
  * goes back: a clock that is set back neither grants anything nor freezes the book until it has caught up. A limit that was changed leaves what is used as it is.
  */
 final class Book {
-  /** A place at once is given up for lost after so long: longer than the longest request and its stream. */
-  static final long LEASE_NANOS = 15 * 60 * 1_000_000_000L;
   private static final long SOON_NANOS = 1_000_000_000L;
   /** So much may two nodes' notions of one clock differ. */
   private static final long JITTER_NANOS = 1_000_000_000L;
-  private static final int FORMAT = 1;
+  private static final int FORMAT = 2;
 
-  /** One gauge's state: a bucket, or the leases of those that are under way. */
+  /**
+   * Who writes in a book.
+   *
+   * @param id of this process, anew at each start
+   * @param leaseNanos how long the places that it holds are kept for it after it has last written
+   */
+  record Node(long id, long leaseNanos) {
+    /** Of books that no other process reads. */
+    static final Node ALONE = new Node(0, Long.MAX_VALUE);
+  }
+
+  /** What another node holds, and until when if it does not write again. */
+  private record Places(int count, long until) {}
+
+  /** One gauge's state: a bucket, or who holds how many places. */
   private static final class Cell {
     long limit;
     @Nullable BucketState bucket;
-    long[] leases = {};
+    int mine;
+    Map<Long, Places> others = Map.of();
   }
 
+  private final Node node;
   private final Map<String, Cell> cells = new HashMap<>(4);
   private long clock;
   private long now;
 
-  Book(long clock) {
+  Book(long clock, Node node) {
+    this.node = node;
     this.clock = clock;
     this.now = clock;
+  }
+
+  /** The same with so many places at once held by this node, whatever is written: it alone knows. */
+  Book holding(int places) {
+    if (places > 0) {
+      cells.computeIfAbsent(Gauge.PLACES, id -> new Cell()).mine = places;
+    }
+    return this;
+  }
+
+  /** The places at once that this node holds. */
+  int held() {
+    Cell cell = cells.get(Gauge.PLACES);
+    return cell == null ? 0 : cell.mine;
   }
 
   /** Advances to what the clock says. */
@@ -66,8 +94,7 @@ final class Book {
     Cell cell = cell(gauge);
     long kept = gauge.limit() - claim.allowed();
     if (cell.bucket == null) {
-      prune(cell);
-      long room = gauge.limit() - cell.leases.length - kept;
+      long room = gauge.limit() - taken(cell) - kept;
       return new Level(claim, room, 0, room >= claim.amount() ? 0 : SOON_NANOS, 0);
     }
     BucketState bucket = cell.bucket;
@@ -82,10 +109,8 @@ final class Book {
   Level take(Claim claim) {
     Cell cell = cell(claim.gauge());
     if (cell.bucket == null) {
-      long lease = now + LEASE_NANOS;
-      cell.leases = Arrays.copyOf(cell.leases, cell.leases.length + 1);
-      cell.leases[cell.leases.length - 1] = lease;
-      return new Level(claim, claim.allowed() - cell.leases.length, 0, 0, lease);
+      cell.mine++;
+      return new Level(claim, claim.allowed() - taken(cell), 0, 0, 0);
     }
     cell.bucket.consume(claim.amount());
     long reset = cell.bucket.calculateFullRefillingTime(now);
@@ -96,14 +121,7 @@ final class Book {
   void give(Return back) {
     Cell cell = cell(back.gauge());
     if (cell.bucket == null) {
-      for (int i = 0; i < cell.leases.length; i++) {
-        if (cell.leases[i] == back.until()) {
-          long[] fewer = Arrays.copyOf(cell.leases, cell.leases.length - 1);
-          System.arraycopy(cell.leases, i + 1, fewer, i, fewer.length - i);
-          cell.leases = fewer;
-          return;
-        }
-      }
+      cell.mine = Math.max(0, cell.mine - 1);
       return;
     }
     cell.bucket.refillAllBandwidth(now);
@@ -119,8 +137,9 @@ final class Book {
     long longest = 0;
     for (Cell cell : cells.values()) {
       if (cell.bucket == null) {
-        for (long lease : cell.leases) {
-          longest = Math.max(longest, lease - now);
+        longest = Math.max(longest, cell.mine > 0 ? node.leaseNanos() : 0);
+        for (Places places : cell.others.values()) {
+          longest = Math.max(longest, places.until() - now);
         }
       } else {
         cell.bucket.refillAllBandwidth(now);
@@ -130,14 +149,12 @@ final class Book {
     return longest;
   }
 
-  private void prune(Cell cell) {
-    int live = 0;
-    for (long lease : cell.leases) {
-      live += lease > now ? 1 : 0;
+  private long taken(Cell cell) {
+    long taken = cell.mine;
+    for (Places places : cell.others.values()) {
+      taken += places.until() > now ? places.count() : 0;
     }
-    if (live < cell.leases.length) {
-      cell.leases = Arrays.stream(cell.leases).filter(lease -> lease > now).toArray();
-    }
+    return taken;
   }
 
   private Cell cell(Gauge gauge) {
@@ -171,11 +188,9 @@ final class Book {
         Cell cell = entry.getValue();
         out.writeUTF(entry.getKey());
         out.writeLong(cell.limit);
-        out.writeInt(cell.bucket == null ? cell.leases.length : -1);
+        out.writeBoolean(cell.bucket == null);
         if (cell.bucket == null) {
-          for (long lease : cell.leases) {
-            out.writeLong(lease);
-          }
+          writePlaces(out, cell);
         } else {
           BucketState.serialize(DataOutputSerializationAdapter.INSTANCE, out, cell.bucket, Versions.getLatest(), Scope.PERSISTED_STATE);
         }
@@ -186,26 +201,45 @@ final class Book {
     }
   }
 
-  /** What {@link #bytes} wrote; anything else is an empty book, never an error: it is overwritten. */
-  static Book of(byte[] bytes, long clockNow) {
+  private void writePlaces(DataOutputStream out, Cell cell) throws IOException {
+    Map<Long, Places> held = new HashMap<>(cell.others);
+    held.values().removeIf(places -> places.until() <= now);
+    if (cell.mine > 0) {
+      held.put(node.id(), new Places(cell.mine, now + node.leaseNanos()));
+    }
+    out.writeShort(held.size());
+    for (Map.Entry<Long, Places> each : held.entrySet()) {
+      out.writeLong(each.getKey());
+      out.writeInt(each.getValue().count());
+      out.writeLong(each.getValue().until());
+    }
+  }
+
+  private static Map<Long, Places> readPlaces(DataInputStream in) throws IOException {
+    Map<Long, Places> held = new HashMap<>();
+    for (int left = in.readUnsignedShort(); left > 0; left--) {
+      held.put(in.readLong(), new Places(in.readInt(), in.readLong()));
+    }
+    return held;
+  }
+
+  /** What {@link #bytes} wrote, but for the places of this node itself ({@link #holding}); anything else is an empty book, never an error: it is overwritten. */
+  static Book of(byte[] bytes, long clockNow, Node node) {
     try {
       DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes));
       if (bytes.length == 0 || in.readByte() != FORMAT) {
-        return new Book(clockNow);
+        return new Book(clockNow, node);
       }
-      Book book = new Book(in.readLong());
+      Book book = new Book(in.readLong(), node);
       book.now = in.readLong();
       int cells = in.readShort();
       for (int i = 0; i < cells; i++) {
         String id = in.readUTF();
         Cell cell = new Cell();
         cell.limit = in.readLong();
-        int leases = in.readInt();
-        if (leases >= 0 && leases <= in.available() / Long.BYTES) {
-          cell.leases = new long[leases];
-          for (int j = 0; j < leases; j++) {
-            cell.leases[j] = in.readLong();
-          }
+        if (in.readBoolean()) {
+          cell.others = readPlaces(in);
+          cell.others.remove(node.id());
         } else {
           cell.bucket = BucketState.deserialize(DataOutputSerializationAdapter.INSTANCE, in);
         }
@@ -214,7 +248,7 @@ final class Book {
       book.at(clockNow);
       return book;
     } catch (IOException | RuntimeException garbage) {
-      return new Book(clockNow);
+      return new Book(clockNow, node);
     }
   }
 

@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * @param config Bucket4j's bucket, null for what counts at once: nothing refills there
  */
 record Gauge(String id, Unit unit, @Nullable Period per, boolean burst, long limit, @Nullable BucketConfiguration config) {
+  /** The id of what counts at once. */
+  static final String PLACES = "at-once";
+
   /** What is counted. */
   enum Unit {
     REQUESTS,
@@ -51,7 +54,7 @@ record Gauge(String id, Unit unit, @Nullable Period per, boolean burst, long lim
   }
 
   static Gauge atOnce(long limit) {
-    return new Gauge("at-once", Unit.AT_ONCE, null, false, limit, null);
+    return new Gauge(PLACES, Unit.AT_ONCE, null, false, limit, null);
   }
 
   private static BucketConfiguration bucket(Bandwidth bandwidth) {

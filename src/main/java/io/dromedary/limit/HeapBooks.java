@@ -38,7 +38,7 @@ final class HeapBooks implements Books {
         if (books.size() >= MOST_BOOKS && !name.equals(REST)) {
           return book(REST, now);
         }
-        book = new Book(now);
+        book = new Book(now, Book.Node.ALONE);
         books.put(name, book);
       }
       book.at(now);

@@ -6,7 +6,7 @@ package io.dromedary.limit;
  * @param remaining what is left of what is allowed; below zero when more was used than was thought
  * @param resetNanos until it is whole again
  * @param waitNanos until the claim would be granted: 0 if it was, {@link #NEVER} if it is larger than the limit
- * @param until of what was taken, when giving it back would be in vain: the window's end in the book's own time; of a place at once, the lease it is
+ * @param until of what was taken, when giving it back would be in vain: the window's end in the book's own time
  * @param own it was taken of this node's own share, while the store that all nodes share was away
  */
 record Level(Claim claim, long remaining, long resetNanos, long waitNanos, long until, boolean own) {

@@ -1,5 +1,6 @@
 package io.dromedary.limit;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -9,12 +10,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
@@ -39,12 +40,16 @@ final class RedisBooks implements Books, AutoCloseable {
   private static final long CLOCK_HOLDS_NANOS = 10_000_000_000L;
   private static final int MOST_REMEMBERED = 1_000;
   private static final int MOST_LANES = 10_000;
+  /** The places of a node that was killed are free again after so long. */
+  private static final Duration LEASE = Duration.ofSeconds(30);
 
   /** One thing to be done in a lane. */
   private static final class Op {
     final List<Claim> claims;
     final List<Return> returns;
     final boolean takes;
+    /** Books to be written again, so that the places which are held in them stay this node's. */
+    Set<String> renewed = Set.of();
     @Nullable Verdict verdict;
     @Nullable RuntimeException failed;
     boolean done;
@@ -62,6 +67,8 @@ final class RedisBooks implements Books, AutoCloseable {
     final AtomicBoolean settling = new AtomicBoolean();
     /** What was written last, and Redis's clock when it last told it, at which time of this process. Under the lock. */
     final Map<String, byte[]> written = new HashMap<>();
+    /** The places at once that this node holds, by book, as the last swap left them. Under the lock. */
+    final Map<String, Integer> held = new HashMap<>();
     long clock;
     long toldAt;
 
@@ -72,14 +79,38 @@ final class RedisBooks implements Books, AutoCloseable {
 
   private final RedisRecords records;
   private final ConcurrentHashMap<String, Lane> lanes = new ConcurrentHashMap<>();
-  private final ExecutorService settler = new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+  private final Book.Node node;
+  private final ScheduledExecutorService settler = Executors.newSingleThreadScheduledExecutor(task -> {
     Thread thread = new Thread(task, "dromedary-limits");
     thread.setDaemon(true);
     return thread;
   });
 
   RedisBooks(RedisRecords records) {
+    this(records, LEASE);
+  }
+
+  /** @param lease how long a node that says nothing keeps its places at once; it says so four times as often */
+  RedisBooks(RedisRecords records, Duration lease) {
     this.records = records;
+    this.node = new Book.Node(UUID.randomUUID().getMostSignificantBits(), lease.toNanos());
+    settler.scheduleWithFixedDelay(this::renew, lease.toMillis() / 4, lease.toMillis() / 4, TimeUnit.MILLISECONDS);
+  }
+
+  private void renew() {
+    for (Lane lane : lanes.values()) {
+      lane.lock();
+      try {
+        if (!lane.held.isEmpty()) {
+          Op renewal = new Op(List.of(), List.of(), false);
+          renewal.renewed = Set.copyOf(lane.held.keySet());
+          lane.waiting.add(renewal);
+          work(lane, renewal);
+        }
+      } finally {
+        lane.unlock();
+      }
+    }
   }
 
   @Override
@@ -135,7 +166,7 @@ final class RedisBooks implements Books, AutoCloseable {
     Lane lane = lanes.get(name);
     if (lane == null) {
       if (lanes.size() > MOST_LANES) {
-        lanes.values().removeIf(idle -> idle.waiting.isEmpty() && !idle.isLocked());
+        lanes.values().removeIf(idle -> idle.waiting.isEmpty() && idle.held.isEmpty() && !idle.isLocked());
       }
       lane = lanes.computeIfAbsent(name, Lane::new);
     }
@@ -164,14 +195,10 @@ final class RedisBooks implements Books, AutoCloseable {
     }
   }
 
-  /** What could not be given back is given back later; so are places that may have been taken though nobody heard of it. */
+  /** What could not be given back is given back later. A place that may have been taken though nobody heard of it is put right by whatever is written next, or falls to nobody when the lease is over. */
   private static void keepReturns(Lane lane, Op op) {
-    List<Return> kept = new ArrayList<>(op.returns);
-    if (op.takes && op.verdict != null && op.verdict.denied() == null) {
-      op.verdict.levels().stream().filter(level -> level.claim().gauge().unit() == Gauge.Unit.AT_ONCE).forEach(level -> kept.add(level.back(1)));
-    }
-    if (!kept.isEmpty() && lane.waiting.size() < MOST_UNSETTLED) {
-      lane.waiting.add(new Op(List.of(), kept, false));
+    if (!op.returns.isEmpty() && lane.waiting.size() < MOST_UNSETTLED) {
+      lane.waiting.add(new Op(List.of(), op.returns, false));
     }
   }
 
@@ -180,6 +207,7 @@ final class RedisBooks implements Books, AutoCloseable {
     for (Op op : together) {
       op.claims.forEach(claim -> names.add(claim.book()));
       op.returns.forEach(back -> names.add(back.book()));
+      names.addAll(op.renewed);
     }
     List<String> books = List.copyOf(names);
     Map<String, byte[]> stored = new HashMap<>(lane.written);
@@ -193,7 +221,7 @@ final class RedisBooks implements Books, AutoCloseable {
       long now = lane.clock + (System.nanoTime() - lane.toldAt);
       boolean refuses = false;
       for (Op op : together) {
-        op.verdict = apply(op, name -> open.computeIfAbsent(name, n -> Book.of(stored.get(n), now)), changed);
+        op.verdict = apply(op, name -> open.computeIfAbsent(name, n -> Book.of(stored.get(n), now, node).holding(lane.held.getOrDefault(n, 0))), changed);
         refuses |= !op.claims.isEmpty() && (!op.takes || op.verdict.denied() != null);
       }
       if (fromMemory && refuses) {
@@ -221,6 +249,12 @@ final class RedisBooks implements Books, AutoCloseable {
         }
         for (int i = 0; i < dirty.size(); i++) {
           lane.written.put(dirty.get(i), fresh.get(i));
+          int held = open.get(dirty.get(i)).held();
+          if (held > 0) {
+            lane.held.put(dirty.get(i), held);
+          } else {
+            lane.held.remove(dirty.get(i));
+          }
         }
         return;
       }
@@ -234,6 +268,10 @@ final class RedisBooks implements Books, AutoCloseable {
   }
 
   private static @Nullable Verdict apply(Op op, java.util.function.Function<String, Book> books, Set<String> changed) {
+    for (String name : op.renewed) {
+      books.apply(name);
+      changed.add(name);
+    }
     for (Return back : op.returns) {
       books.apply(back.book()).give(back);
       changed.add(back.book());

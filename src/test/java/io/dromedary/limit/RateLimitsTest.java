@@ -242,16 +242,6 @@ class RateLimitsTest {
     refused(limits, request(), A);
   }
 
-  @Test
-  void a_place_whose_node_died_comes_free_after_its_lease() {
-    samples.source.project("team-a", "{concurrent: 1}");
-    limits.take(request(), A);
-    samples.pass(14 * 60, SECONDS);
-    refused(limits, request(), A);
-    samples.pass(61, SECONDS);
-    assertThat(limits.take(request(), A)).isNotNull();
-  }
-
   @Tag("M4")
   @Test
   void limits_that_cannot_be_read_serve_nobody() {

@@ -22,6 +22,7 @@ import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -92,6 +93,13 @@ class SharedLimitsTest {
     return node;
   }
 
+  /** Books of a node whose places are kept for three seconds after its last word. */
+  private RedisBooks books() {
+    StatefulRedisConnection<String, byte[]> connection = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
+    connections.add(connection);
+    return new RedisBooks(new RedisRecords(new Calls(connection)), Duration.ofSeconds(3));
+  }
+
   private static JsonNode window(RateLimits node, int index) {
     return node.page(A).get(index);
   }
@@ -130,6 +138,26 @@ class SharedLimitsTest {
       pool.shutdownNow();
     }
     return new int[] {granted.get(), refused.get()};
+  }
+
+  @Test
+  void places_of_a_killed_node_are_free_again_and_those_of_a_living_one_stay_its_own() {
+    samples.source.project("team-a", "{concurrent: 2}");
+    RedisBooks killed = books();
+    RedisBooks idle = books();
+    RateLimits asking = samples.limits(books());
+    samples.limits(killed).take(request(), A);
+    RateLimits living = samples.limits(idle);
+    Taken held = living.take(request(), A);
+    refused(asking);
+
+    killed.close();
+    await().atMost(Duration.ofSeconds(20)).ignoreExceptionsInstanceOf(Problem.class).until(() -> asking.take(request(), A) != null);
+    await().during(Duration.ofSeconds(4)).atMost(Duration.ofSeconds(20)).untilAsserted(() -> refused(asking));
+
+    living.settle(held, answered(50));
+    await().atMost(Duration.ofSeconds(20)).ignoreExceptionsInstanceOf(Problem.class).until(() -> asking.take(request(), A) != null);
+    refused(living);
   }
 
   @Test

@@ -98,8 +98,9 @@ class DroppedInTest {
       assertThat(sharing.getBean(CamelContext.class).getRoutes()).filteredOn(route -> !route.getRouteId().startsWith("dromedary-") && !route.isCreatedByKamelet()).extracting(Route::getRouteId)
           .containsExactlyInAnyOrder("chat", "host-broken", "plain");
       SharedMeanings store = sharing.getBean(SharedMeanings.class);
+      await().atMost(Duration.ofSeconds(60)).until(() -> store.stats().up());
       template.requestBody("direct:summarise", "{\"model\":\"sandbox/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"How do I reset my password?\"}]}");
-      await().atMost(Duration.ofSeconds(20)).until(() -> store.stats().written() == 1);
+      await().atMost(Duration.ofSeconds(60)).until(() -> store.stats().written() == 1);
       String answer = template.requestBody("direct:summarise", "{\"model\":\"sandbox/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"How can I reset my password?\"}]}", String.class);
       assertThat(answer).contains("You said: How do I reset my password?");
     }

@@ -1,19 +1,16 @@
 package io.dromedary.bench;
 
+import io.dromedary.access.ApiKey;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -135,11 +132,7 @@ final class LimitsBench {
   }
 
   private static String project(String id, String key, String more) {
-    try {
-      return "  - id: " + id + "\n    keys: [{id: k, sha256: " + HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.US_ASCII))) + "}]\n" + more;
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return "  - id: " + id + "\n    keys: [{id: k, sha256: " + ApiKey.sha256Hex(key) + "}]\n" + more;
   }
 
   private Child start(Path state, String projects) throws IOException, InterruptedException {

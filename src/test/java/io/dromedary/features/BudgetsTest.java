@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.dromedary.access.ApiKey;
 import io.dromedary.chat.Json;
 import io.dromedary.chat.Usd;
 import io.dromedary.testing.FakeProvider;
@@ -14,11 +15,8 @@ import io.dromedary.testing.Gateway.Answer;
 import io.dromedary.testing.Mood;
 import java.math.BigDecimal;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -56,15 +54,7 @@ class BudgetsTest {
   }
 
   private static String project(String id, String more) {
-    return "  - id: " + id + "\n    limits: {in-flight: 3000}\n    keys: [{id: k, sha256: " + digest("key-" + id) + "}]\n" + (more.isEmpty() ? "" : "    " + more + "\n");
-  }
-
-  private static String digest(String key) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.US_ASCII)));
-    } catch (java.security.NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return "  - id: " + id + "\n    limits: {in-flight: 3000}\n    keys: [{id: k, sha256: " + ApiKey.sha256Hex("key-" + id) + "}]\n" + (more.isEmpty() ? "" : "    " + more + "\n");
   }
 
   @AfterAll

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.dromedary.access.ApiKey;
 import io.dromedary.chat.StableHash;
 import io.dromedary.shadow.Shadows;
 import io.dromedary.testing.FakeProvider;
@@ -15,9 +16,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.time.Duration;
-import java.util.HexFormat;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -46,15 +45,7 @@ class ShadowsTest {
   }
 
   private static String project(String id, String more) {
-    return "  - id: " + id + "\n    keys: [{id: k, sha256: " + digest("key-" + id) + "}]\n" + more;
-  }
-
-  private static String digest(String key) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.US_ASCII)));
-    } catch (java.security.NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return "  - id: " + id + "\n    keys: [{id: k, sha256: " + ApiKey.sha256Hex("key-" + id) + "}]\n" + more;
   }
 
   @AfterAll
